@@ -1,0 +1,1 @@
+"""Opinions formed from facts; each row names the version that formed it."""

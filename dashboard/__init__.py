@@ -1,0 +1,1 @@
+"""What people see: Streamlit pages and our own routes in one ASGI application."""

@@ -1,0 +1,1 @@
+"""Our own routes beside Streamlit: sign-in, recordings, REST for reviews."""

@@ -1,0 +1,56 @@
+"""The console command `callbench`: finds its sub-commands among the entry points and loads only the one asked for."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import click
+
+from pbx_core import __version__
+from pbx_core.errors import CallbenchError
+
+GROUP = "callbench.commands"
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands are entry points."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(point.name for point in entry_points(group=GROUP))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        for point in entry_points(group=GROUP, name=name):
+            command: click.Command = point.load()
+            return command
+        return None
+
+
+@click.command(cls=LazyGroup)
+@click.version_option(__version__, prog_name="callbench")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="CALLBENCH_DATA",
+    default="data",
+    show_default=True,
+    help="The one data directory.",
+)
+@click.pass_context
+def callbench(ctx: click.Context, data: Path) -> None:
+    """A virtual PBX that records its calls, and a workbench in which people learn from them."""
+    ctx.obj = data
+
+
+def main() -> None:
+    """Entry point: an expected error becomes one clear sentence and exit code 1, never a traceback."""
+    try:
+        callbench(standalone_mode=True)
+    except CallbenchError as error:
+        click.echo(f"callbench: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

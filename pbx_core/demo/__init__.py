@@ -1,0 +1,1 @@
+"""An office that calls itself: simulated phones, spoken dialogues, the report of `callbench demo`."""

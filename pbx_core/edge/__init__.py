@@ -1,0 +1,1 @@
+"""The public SIP listener: transports, registrar, forking proxy, guards."""

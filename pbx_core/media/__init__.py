@@ -1,0 +1,1 @@
+"""Calls and sound: the worker, its engine, and the recordings."""

@@ -1,0 +1,128 @@
+"""All settings: one frozen object, read once in a command, passed down.
+
+Order of precedence: environment (`CALLBENCH_…`), then `<data>/callbench.toml`, then the defaults here.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pbx_core.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """Every limit has its unit in the name and its reason beside it."""
+
+    model_config = SettingsConfigDict(env_prefix="CALLBENCH_", frozen=True, extra="forbid")
+
+    data: Path = Field(default=Path("data"), description="the one data directory; everything written lies in it")
+
+    # edge
+    sip_host: str = Field(default="0.0.0.0", description="address the public SIP listener binds")
+    sip_port: int = Field(default=5060, description="UDP and TCP port of the public SIP listener")
+    sip_tls_port: int = Field(default=5061, description="TLS port of the public SIP listener")
+    sip_internal_port: int = Field(default=5070, description="UDP port on 127.0.0.1 where workers reach the edge")
+    public_address: str = Field(default="", description="address phones reach us at; empty: found from the route out")
+    tls_cert: Path | None = Field(default=None, description="PEM certificate; none: a self-signed one is made")
+    tls_key: Path | None = Field(default=None, description="PEM key belonging to tls_cert")
+    nonce_ttl_s: int = Field(default=60, description="digest nonces live this long; shorter means more round trips")
+    registration_min_s: int = Field(default=60, description="shortest binding granted (RFC 3261 10.3: 423 below)")
+    registration_max_s: int = Field(default=3600, description="longest binding granted")
+    bindings_per_aor_max: int = Field(default=10, description="phones on one extension; more are refused with 403")
+    sip_message_bytes_max: int = Field(default=16384, description="larger messages are dropped (SDP needs < 4 KiB)")
+    flood_requests_max: int = Field(default=16, description="unauthenticated requests per source within flood_window_s")
+    flood_window_s: float = Field(default=2.0, description="window of the flood guard")
+    ban_s: int = Field(default=300, description="first ban; doubles up to 24 h")
+    guess_failures_max: int = Field(default=10, description="wrong digests per source within guess_window_s")
+    guess_window_s: int = Field(default=60, description="window of the guessing guard")
+
+    # workers
+    worker_port_base: int = Field(default=5080, description="worker n listens on 127.0.0.1:worker_port_base+n, UDP")
+    rtp_port_base: int = Field(default=20000, description="worker n uses 100 RTP ports from rtp_port_base+100*n")
+    workers_min: int = Field(default=1, description="workers started at once")
+    workers_max: int = Field(default=24, description="never more; a wheel worker holds 2 calls in about 14 MB")
+    spare_calls_min: int = Field(default=4, description="the supervisor starts workers until so many calls fit")
+    slot_wait_s: float = Field(default=4.0, description="how long the edge holds an INVITE for a worker to come up")
+    ring_s: int = Field(default=30, description="unanswered after this long: no_answer")
+    call_s_max: int = Field(default=14400, description="a call is ended after this long")
+    disk_warn_share: float = Field(default=0.10, description="free share of the recording volume that warns")
+    disk_stop_share: float = Field(default=0.05, description="free share under which no new recording is started")
+
+    # recordings
+    opus_bitrate: int = Field(default=24000, description="bits per second of the stereo Opus file")
+    peaks_per_s: int = Field(default=20, description="waveform points per second and channel")
+
+    # warehouse and speech
+    ingest_interval_s: float = Field(default=1.0, description="pause between ingest rounds")
+    maintenance_interval_s: float = Field(default=60.0, description="pause between warehouse maintenance rounds")
+    transcribers: int = Field(default=1, description="transcription processes, one thread each")
+    model_dir: Path | None = Field(default=None, description="CTranslate2 Whisper directory; none: packaged weights")
+    lease_s: int = Field(default=30, description="a job not renewed for so long is taken up by another process")
+
+    # web
+    web_host: str = Field(default="127.0.0.1", description="address of the dashboard")
+    web_port: int = Field(default=8501, description="port of the dashboard")
+    web_https: bool = Field(default=False, description="behind TLS: cookies get Secure")
+    session_idle_s: int = Field(default=8 * 3600, description="signed out after so long without a request")
+    login_failures_max: int = Field(default=5, description="bad sign-ins per address and account per window")
+    login_window_s: int = Field(default=300, description="window of login_failures_max")
+
+    log_level: str = Field(default="INFO")
+
+    # places; nothing else in the project spells these names
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.data / 'callbench.sqlite'}"
+
+    @property
+    def journal_dir(self) -> Path:
+        return self.data / "journal"
+
+    @property
+    def spool_dir(self) -> Path:
+        return self.data / "spool"
+
+    @property
+    def recordings_dir(self) -> Path:
+        return self.data / "recordings"
+
+    @property
+    def lake_catalog(self) -> Path:
+        return self.data / "catalog.sqlite"
+
+    @property
+    def lake_dir(self) -> Path:
+        return self.data / "lake"
+
+    @property
+    def models_dir(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.data / "logs"
+
+
+def load(data: Path | str | None = None, **overrides: Any) -> Settings:
+    """Read the settings for a data directory; ConfigError names the setting that does not fit."""
+    root = Path(data or os.environ.get("CALLBENCH_DATA") or "data").absolute()
+    file = root / "callbench.toml"
+    values: dict[str, Any] = {}
+    if file.exists():
+        try:
+            values = tomllib.loads(file.read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{file} is not valid TOML ({error}); nothing was started. Correct the line.") from error
+    from_environment = {k[len("CALLBENCH_") :].lower() for k in os.environ if k.startswith("CALLBENCH_")}
+    values = {k: v for k, v in values.items() if k not in from_environment}
+    try:
+        return Settings(**{**values, "data": root, **overrides})
+    except ValidationError as error:
+        places = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"Settings do not fit ({places}). Look in {file} and in CALLBENCH_* variables.") from error

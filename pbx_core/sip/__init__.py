@@ -1,0 +1,1 @@
+"""SIP without sockets: messages, digest, registrar and routing decisions."""

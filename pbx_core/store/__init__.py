@@ -1,0 +1,1 @@
+"""The operational database (SQLite in WAL mode by default): schema, migrations, directory, jobs, sessions."""

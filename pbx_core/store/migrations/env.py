@@ -1,0 +1,22 @@
+"""Alembic's entry: runs each migration in one transaction on the configured URL."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from pbx_core.store.engine import open_engine
+from pbx_core.store.schema import metadata
+
+
+def run() -> None:
+    url = context.config.get_main_option("sqlalchemy.url")
+    assert url, "sqlalchemy.url is set by pbx_core.store.engine.migrate"
+    with open_engine(url).connect() as connection:
+        context.configure(
+            connection=connection, target_metadata=metadata, transaction_per_migration=True, render_as_batch=True
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run()

@@ -1,0 +1,1 @@
+"""Starts every process, brings back what dies, and tells what runs."""
