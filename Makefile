@@ -1,0 +1,48 @@
+# Two commands matter: `make demo` and `make test`. Both do all the set-up by themselves.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_DATA ?= demo-data
+CALLS ?= 20
+
+.PHONY: demo test setup test-tools lint types contracts bench-call bench dialogues screenshots clean
+
+demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 ends by itself
+	$(BIN)/callbench --data $(DEMO_DATA) demo $(if $(EXIT),--exit)
+
+test: setup test-tools  ## every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+setup: $(VENV)/.ready
+
+# A stamp of the two files that decide what is installed: unchanged files, no work.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 12), "Callbench needs Python 3.11 or 3.12; set PYTHON=python3.11"'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m analytics.models
+	touch $@
+
+test-tools:  ## foreign phones and the browser for the tests: Debian packages, when we may install them
+	@sh tests/support/install-tools.sh
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+contracts: setup
+	$(BIN)/lint-imports
+
+bench-call: setup test-tools  ## CALLS=20 simultaneous recorded calls, sipp on both ends; last line is JSON
+	$(BIN)/python tests/bench/bench_call.py --calls $(CALLS)
+
+bench: bench-call  ## all benchmarks
+	$(BIN)/python tests/bench/bench_ingest.py
+	$(BIN)/python tests/bench/bench_speech.py
+
+clean:
+	rm -rf $(VENV) $(DEMO_DATA) build *.egg-info

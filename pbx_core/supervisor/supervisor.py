@@ -1,0 +1,146 @@
+"""The supervisor's loop: keeps every process running, adds workers as calls come, stops all in order."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import IO
+
+import sqlalchemy as sa
+
+from pbx_core import log
+from pbx_core.clock import Clock
+from pbx_core.errors import ConfigError
+from pbx_core.settings import Settings
+from pbx_core.store import services
+from pbx_core.supervisor import plan
+from pbx_core.supervisor.child import Child
+
+TICK_S = 0.1  # how often deaths are looked for
+BOARD_S = 0.5  # how often the board is read
+STOP_STAGE_S = 15.0  # a stage of stopping may take so long, then it is killed (and recovered at the next start)
+
+_log = log.get(__name__)
+
+
+def lock(settings: Settings) -> IO[str]:
+    """One supervisor per data directory; ConfigError names the pid of the other. Keep the file open."""
+    path = settings.data / "up.lock"
+    file = path.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        raise ConfigError(
+            f"Callbench runs already on {settings.data} (process {holder}). "
+            f"Stop it first, or use another directory with --data."
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+class Supervisor:
+    """Owns the children of one data directory."""
+
+    def __init__(
+        self, settings: Settings, db: sa.Engine, clock: Clock, say: Callable[[str], None], environment: dict[str, str]
+    ) -> None:
+        self._settings = settings
+        self._db = db
+        self._clock = clock
+        self._say = say
+        self._environment = environment
+        self._children: list[Child] = []
+        self._workers = 0
+        self._board_read = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Start everything, tend it until `stop` is set, then stop everything."""
+        _forget_dead(self._db)
+        for spec in plan.fixed_processes(self._settings.transcribers):
+            self._add(spec)
+        self._grow()
+        try:
+            while not stop.wait(TICK_S):
+                self._tend()
+        finally:
+            self.stop()
+
+    def detail(self) -> dict[str, object]:
+        """For the board: the supervisor's own row."""
+        return {"processes": len(self._children), "restarts": sum(c.restarts for c in self._children)}
+
+    def stop(self) -> None:
+        """Stop all, stage by stage; a process that does not end in time is killed, its work recovered next time."""
+        for stage in sorted({c.spec.stop_stage for c in self._children}):
+            members = [c for c in self._children if c.spec.stop_stage == stage]
+            for child in members:
+                child.terminate()
+            deadline = time.monotonic() + STOP_STAGE_S
+            for child in members:
+                if not child.wait_or_kill(deadline):
+                    self._say(f"{child.spec.name} did not end within {STOP_STAGE_S:g} s and was killed.")
+
+    def _tend(self) -> None:
+        for child in self._children:
+            sentence = child.tend()
+            if sentence:
+                _log.warning("process died", extra={"process": child.spec.name, "detail": sentence})
+                self._say(sentence)
+        if time.monotonic() - self._board_read >= BOARD_S:
+            self._board_read = time.monotonic()
+            self._grow()
+
+    def _grow(self) -> None:
+        try:
+            board = services.all_services(self._db)
+        except sa.exc.OperationalError as error:
+            _log.warning("board not read", extra={"reason": str(error.orig)})
+            board = []
+        wanted = plan.workers_wanted(
+            self._workers,
+            board,
+            self._clock.now().timestamp(),
+            spare=self._settings.spare_calls_min,
+            least=self._settings.workers_min,
+            most=self._settings.workers_max,
+        )
+        while self._workers < wanted:
+            self._add(plan.worker(self._workers))
+            self._workers += 1
+
+    def _add(self, spec: plan.ProcessSpec) -> None:
+        child = Child(spec, self._settings, self._environment)
+        child.start()
+        self._children.append(child)
+
+
+def _forget_dead(db: sa.Engine) -> None:
+    """Take rows of processes that no longer exist off the board."""
+    now = time.time()
+    for row in services.all_services(db):
+        if not row.alive(now):
+            services.gone(db, row.name, row.pid)
+
+
+def wait_ready(
+    db: sa.Engine, names: Iterable[str], stop: threading.Event, timeout_s: float, *, now: Callable[[], float]
+) -> list[str]:
+    """Wait until all names are alive on the board; returns those still missing at the end."""
+    deadline = time.monotonic() + timeout_s
+    missing = list(names)
+    while missing and time.monotonic() < deadline and not stop.wait(0.1):
+        alive = {s.name for s in services.all_services(db) if s.alive(now())}
+        missing = [name for name in missing if name not in alive]
+    return missing
+
+
+def default_environment() -> dict[str, str]:
+    """What children inherit beyond our own environment: one thread per numeric library, output unbuffered."""
+    return {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "0"}

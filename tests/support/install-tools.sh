@@ -1,0 +1,21 @@
+#!/bin/sh
+# Installs the system tools of the tests (foreign phones, a browser) by apt, where root and apt allow. Without them
+# the tests that need them are skipped, each with its reason.
+set -eu
+missing=""
+need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+need baresip baresip-core
+need sipp sip-tester
+need chromium chromium
+fc-list 2>/dev/null | grep -qi 'emoji' || missing="$missing fonts-dejavu-core fonts-noto-color-emoji fontconfig"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+  echo "Some test tools are not installed:$missing. Tests that need them will be skipped." >&2
+  echo "On Debian or Ubuntu: sudo apt-get install --no-install-recommends$missing" >&2
+  exit 0
+fi
+echo "Installing test tools:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086  # the list is meant to be split
+apt-get install -y -qq --no-install-recommends $missing >/dev/null
