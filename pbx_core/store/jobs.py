@@ -111,6 +111,39 @@ def retry_later(engine: sa.Engine, clock: Clock, taken: Job, reason: str) -> Non
         )
 
 
+@dataclass(frozen=True)
+class JobView:
+    """How a job stands. position: 1 is the next to be taken up; None unless it waits."""
+
+    state: str  # ready, leased, done, failed
+    position: int | None
+    tries: int
+    reason: str | None
+
+
+def look(engine: sa.Engine, kind: str, job_id: str) -> JobView | None:
+    """How a job stands, None when there is none. The position counts the jobs of all tenants before it."""
+    with engine.connect() as connection:
+        row = connection.execute(
+            sa.select(job.c.state, job.c.tries, job.c.reason, job.c.priority, job.c.created_at).where(
+                job.c.kind == kind, job.c.job_id == job_id
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        position = None
+        if row.state == "ready":
+            before = sa.or_(
+                job.c.priority > row.priority,
+                sa.and_(job.c.priority == row.priority, job.c.created_at < row.created_at),
+            )
+            ahead = connection.scalar(
+                sa.select(sa.func.count()).select_from(job).where(job.c.kind == kind, job.c.state == "ready", before)
+            )
+            position = 1 + (ahead or 0)
+    return JobView(row.state, position, row.tries, row.reason)
+
+
 def counts(engine: sa.Engine, kind: str) -> dict[str, int]:
     """Number of jobs by state."""
     with engine.connect() as connection:

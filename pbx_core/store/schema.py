@@ -107,6 +107,8 @@ audit = sa.Table(
     sa.Column("person_id", sa.String(32)),
     sa.Column("action", sa.Text, nullable=False),  # signed_in, listened, commented, …
     sa.Column("object_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("session", sa.String(16), nullable=False, server_default=""),  # start of the web session's token hash
+    sa.Index("audit_by_object", "tenant_id", "object_id", "at"),
 )
 
 job = sa.Table(

@@ -21,10 +21,12 @@ def upgrade() -> None:
         sa.Column("person_id", sa.String(length=32), nullable=True),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("object_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("session", sa.String(length=16), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_audit_tenant_id"), ["tenant_id"], unique=False)
+        batch_op.create_index("audit_by_object", ["tenant_id", "object_id", "at"], unique=False)
 
     op.create_table(
         "job",
