@@ -19,10 +19,10 @@ def free_port() -> int:
             continue
 
 
-def free_range(size: int) -> int:
-    """The first of `size` consecutive ports below the ephemeral range, all free for UDP now."""
+def free_range(size: int, low: int = 10000, high: int = 20000) -> int:
+    """The first of `size` consecutive ports between low and high, all even ones free for UDP now."""
     while True:
-        first = random.randrange(10000, 20000 - size, 100)
+        first = random.randrange(low, high - size, 20)
         try:
             sockets = []
             for port in range(first, first + size, 2):

@@ -74,6 +74,7 @@ def call_scenario(talk_ms: int, sound: Path) -> str:
         + '<recv response="100" optional="true"/>\n<recv response="180" optional="true"/>\n'
         + '<recv response="183" optional="true"/>\n<recv response="200" rtd="setup" rrs="true"/>\n'
         + _send(in_dialog.format(method="ACK", cseq=2))
+        + '<nop><action><log message="answered [field0]"/></action></nop>\n'
         + f'<nop><action><exec rtp_stream="{sound},-1,0"/></action></nop>\n'
         + f'<pause milliseconds="{talk_ms}"/>\n'
         + _send(in_dialog.format(method="BYE", cseq=3), 'retrans="500"')
@@ -84,7 +85,8 @@ def call_scenario(talk_ms: int, sound: Path) -> str:
 def answer_scenario(sound: Path, ring_ms: int = 50) -> str:
     """Ring, answer, send the sound until the other side hangs up."""
     reply = (
-        "SIP/2.0 {status}\n[last_Via:]\n[last_Record-Route:]\n[last_From:]\n[last_To:]{tag}\n[last_Call-ID:]\n[last_CSeq:]\n"
+        "SIP/2.0 {status}\n[last_Via:]\n[last_Record-Route:]\n[last_From:]\n[last_To:]{tag}\n"
+        "[last_Call-ID:]\n[last_CSeq:]\n"
         "Contact: <sip:[local_ip]:[local_port];transport=[transport]>\n"
     )
     tag = ";tag=[pid]SIPpTag[call_number]"
@@ -149,7 +151,8 @@ class Sipp:
             "-p", str(self.port), "-r", str(self.rate), "-l", str(self.at_once), "-nostdin", "-skip_rlimit",
             "-trace_err", "-error_file", str(self.directory / f"{self.name}.err"),
             "-trace_stat", "-stf", str(self.directory / f"{self.name}.csv"), "-fd", "1",
-            "-trace_rtt", "-rtt_freq", "1", *self.options,
+            "-trace_rtt", "-rtt_freq", "1",
+            "-trace_logs", "-log_file", str(self.directory / f"{self.name}.log"), *self.options,
         ]  # fmt: skip
         if self.media_port:
             command += ["-min_rtp_port", str(self.media_port), "-max_rtp_port", str(self.media_port + 1000)]
@@ -167,6 +170,13 @@ class Sipp:
         with (self.directory / f"{self.name}.csv").open() as file:
             rows = list(csv.DictReader(file, delimiter=";"))
         return rows[-1]
+
+    def answered(self) -> list[str]:
+        """The numbers of the callers whose calls were answered, as the calling phone saw it."""
+        path = self.directory / f"{self.name}.log"
+        return (
+            [line.split()[-1] for line in path.read_text().splitlines() if "answered" in line] if path.exists() else []
+        )
 
     def setup_ms(self) -> list[float]:
         """Milliseconds from the authenticated INVITE to its 200, one per call."""

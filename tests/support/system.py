@@ -71,7 +71,7 @@ def free_settings(data: Path, **more: object) -> dict[str, str]:
         "sip_port": free_port(),
         "sip_tls_port": free_port(),
         "sip_internal_port": free_port(),
-        "worker_port_base": free_range(100),
+        "worker_port_base": free_range(30, 20000, 21000),
         "rtp_port_base": free_range(RTP_PORTS),
         "web_port": free_port(),
         **more,
@@ -93,8 +93,11 @@ def running(data: Path, db: sa.Engine, *, ready_s: float = 60.0, **more: object)
         env={**os.environ, **environment},
     )
     system = System(settings, db, process, environment)
+    expected = {name for name in ESSENTIAL if settings.transcribers or not name.startswith("transcribe")}
     try:
-        until(lambda: set(ESSENTIAL) <= system.board().keys(), ready_s, what=f"all of {ESSENTIAL} on the board")
+        until(
+            lambda: expected <= system.board().keys(), ready_s, what=f"{sorted(expected)} on the board; see {log.name}"
+        )
         yield system
     finally:
         process.send_signal(signal.SIGTERM)
