@@ -1,0 +1,120 @@
+"""Looks at the demo's calls as a person would: through the dashboard's own HTTP interface, signed in."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+import soundfile
+
+from pbx_core.domain import records
+from pbx_core.errors import Unavailable
+
+_CSRF = re.compile(r'name="csrf"[^>]*value="([^"]+)"|value="([^"]+)"[^>]*name="csrf"')
+
+
+@dataclass(frozen=True)
+class SeenCall:
+    """One call as the dashboard tells it. Absent parts are not there yet."""
+
+    cdr: records.Cdr
+    recording: records.RecordingRecord | None
+    turns: records.TurnsRecord | None
+    transcript: records.TranscriptRecord | None
+
+    @property
+    def complete(self) -> bool:
+        """Nothing more is to come: measured and transcribed, or no recording to be had."""
+        return self.cdr.recording_id is None or bool(self.recording and self.turns and self.transcript)
+
+
+class DashboardVisitor:
+    """A browser without a screen: signs in once, then reads."""
+
+    def __init__(self, base_url: str, email: str, password: str) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=20.0)
+        try:
+            form = self._http.get("/auth/login")
+            found = _CSRF.search(form.text)
+            csrf = (found.group(1) or found.group(2)) if found else ""
+            answer = self._http.post(
+                "/auth/login",
+                data={"email": email, "password": password, "csrf": csrf},
+                headers={"Origin": base_url},
+            )
+        except httpx.HTTPError as error:
+            raise Unavailable(f"The dashboard at {base_url} does not answer ({error}).") from error
+        if answer.status_code not in (302, 303):
+            raise Unavailable(f"The dashboard refused the sign-in of {email} ({answer.status_code}).", retryable=False)
+
+    def __enter__(self) -> DashboardVisitor:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._http.close()
+
+    def call_ids(self) -> list[str]:
+        """The newest calls of the tenant, newest first; none while the warehouse has not been made."""
+        answer = self._http.get("/api/calls", params={"limit": 100})
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            return []
+        answer.raise_for_status()
+        return [str(row["call_id"]) for row in answer.json()["calls"]]
+
+    def call(self, call_id: str) -> SeenCall:
+        """Everything the dashboard knows of one call."""
+        answer = self._http.get(f"/api/calls/{call_id}")
+        answer.raise_for_status()
+        body = answer.json()
+        return SeenCall(
+            records.from_json(records.Cdr, body["cdr"]),
+            _part(records.RecordingRecord, body["recording"]),
+            _part(records.TurnsRecord, body["turns"]),
+            _part(records.TranscriptRecord, body["transcript"]),
+        )
+
+    def recording_faults(self, recording: records.RecordingRecord) -> list[str]:
+        """Fetch the sound and decode it; what is wrong with it, in words. Empty: stereo, whole, both sides heard."""
+        answer = self._http.get(f"/media/{recording.recording_id}")
+        if answer.status_code != httpx.codes.OK:
+            return [f"the recording is not served ({answer.status_code})"]
+        partial = self._http.get(f"/media/{recording.recording_id}", headers={"Range": "bytes=0-99"})
+        faults = [] if partial.status_code == httpx.codes.PARTIAL_CONTENT else ["ranges are not served: no seeking"]
+        return faults + _sound_faults(answer.content, recording)
+
+
+def _part(kind: type[Any], body: Any) -> Any:
+    return None if body is None else records.from_json(kind, body)
+
+
+def _sound_faults(content: bytes, recording: records.RecordingRecord) -> list[str]:
+    import hashlib
+    import subprocess
+
+    import imageio_ffmpeg
+
+    if hashlib.sha256(content).hexdigest() != recording.sha256:
+        return ["the bytes served do not match the checksum"]
+    with tempfile.TemporaryDirectory() as scratch:
+        source, wav = Path(scratch) / "in.webm", Path(scratch) / "out.wav"
+        source.write_bytes(content)
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(source), str(wav)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            return [f"the recording does not decode: {done.stderr.strip()[:200]}"]
+        samples, rate = soundfile.read(wav, always_2d=True)
+    if samples.shape[1] != 2:
+        return [f"{samples.shape[1]} channel instead of two"]
+    faults = [
+        f"nothing heard from the {side}"
+        for n, side in enumerate(("caller", "callee"))
+        if abs(samples[:, n]).max() < 0.01
+    ]
+    if abs(len(samples) / rate - recording.duration_s) > 0.25:
+        faults.append(f"{len(samples) / rate:.2f} s of sound instead of {recording.duration_s:.2f} s")
+    return faults
