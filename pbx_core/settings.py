@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     maintenance_interval_s: float = Field(default=60.0, description="pause between warehouse maintenance rounds")
     transcribers: int = Field(default=1, description="transcription processes, one thread each")
     model_dir: Path | None = Field(default=None, description="CTranslate2 Whisper directory; none: packaged weights")
+    model_sha256: str = Field(default="", description="SHA-256 that model_dir/model.bin must have; empty: any")
     lease_s: int = Field(default=30, description="a job not renewed for so long is taken up by another process")
 
     # web

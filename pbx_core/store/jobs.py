@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
@@ -109,6 +111,54 @@ def retry_later(engine: sa.Engine, clock: Clock, taken: Job, reason: str) -> Non
             .where(job.c.kind == taken.kind, job.c.job_id == taken.job_id)
             .values(state="ready", reason=reason, not_before=clock.now().timestamp() + delay_s, leased_by=None)
         )
+
+
+def release(engine: sa.Engine, clock: Clock, taken: Job, owner: str, delay_s: float = 0.0) -> None:
+    """Put a job back that was not really tried (the process ends, the disk is full): the try does not count. Nothing
+    happens when somebody else has it now."""
+    with engine.begin() as connection:
+        connection.execute(
+            sa.update(job)
+            .where(job.c.kind == taken.kind, job.c.job_id == taken.job_id)
+            .where(job.c.state == "leased", job.c.leased_by == owner)
+            .values(
+                state="ready",
+                tries=job.c.tries - 1,
+                not_before=clock.now().timestamp() + delay_s,
+                leased_by=None,
+                leased_until=None,
+            )
+        )
+
+
+def release_dead(engine: sa.Engine, kind: str, name: str) -> int:
+    """Put back what earlier processes of this name (owner `<name>/<pid>`) held when they died, so that it is taken up
+    at once and not only when the lease runs out; the tries count. Call at start, before the first lease: a lease of
+    one's own pid is then a dead one's too. Returns how many."""
+    with engine.begin() as connection:
+        rows = connection.execute(
+            sa.select(job.c.job_id, job.c.leased_by).where(
+                job.c.kind == kind, job.c.state == "leased", job.c.leased_by.startswith(f"{name}/", autoescape=True)
+            )
+        ).all()
+        dead = [r.job_id for r in rows if _pid_of(r.leased_by) == os.getpid() or not _runs(r.leased_by)]
+        for job_id in dead:
+            connection.execute(
+                sa.update(job)
+                .where(job.c.kind == kind, job.c.job_id == job_id, job.c.state == "leased")
+                .values(state="ready", leased_by=None, leased_until=None)
+            )
+    return len(dead)
+
+
+def _pid_of(owner: str) -> int:
+    pid = owner.rpartition("/")[2]
+    return int(pid) if pid.isdigit() else -1
+
+
+def _runs(owner: str) -> bool:
+    pid = _pid_of(owner)
+    return pid > 0 and psutil.pid_exists(pid)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,51 @@
+"""`callbench transcribe`: one transcription process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import sqlalchemy as sa
+from ingest.audio import decode
+
+from analytics.transcriber import Transcriber
+from pbx_core import log
+from pbx_core.clock import SystemClock
+from pbx_core.feed import Journal, orphans
+from pbx_core.settings import load
+from pbx_core.store import engine, heartbeat
+
+POLL_S = 0.5
+NICENESS = 10  # calls come first: speech recognition only gets what they leave
+
+_log = log.get(__name__)
+
+
+@click.command()
+@click.option("--slot", type=click.IntRange(0, 99), default=0, show_default=True, help="Number of this process.")
+@click.pass_obj
+def transcribe(data: Path, slot: int) -> None:
+    """Measure and transcribe recordings as they come, with one thread."""
+    settings = load(data)
+    name = f"transcribe-{slot}"
+    log.setup(name, settings.log_level)
+    stop = heartbeat.stop_event()
+    os.nice(NICENESS)
+    clock = SystemClock()
+    db = engine.connect(settings)
+    for orphan in orphans(settings.journal_dir, name):
+        orphan.close(clock)
+    journal = Journal(settings.journal_dir, name, clock)
+    worker = Transcriber(settings, db, clock, journal, name, decode, stop)
+    with heartbeat.announced(db, clock, name, worker.board.detail):
+        while not stop.is_set():
+            try:
+                worked = worker.step()
+            except sa.exc.OperationalError as error:  # the database is locked or its disk full
+                _log.error("job table not reachable", extra={"reason": str(error.orig)})
+                worked = False
+            if not worked:
+                stop.wait(POLL_S)
+    journal.close()
+    db.dispose()

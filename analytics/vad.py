@@ -1,0 +1,87 @@
+"""From speech probabilities to stretches of speech, in two views of one pass. Pure arithmetic.
+
+The probabilities come from silero (analytics.asr.speech_probabilities): one per FRAME_S of one channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FRAME_S = 0.032  # silero's step: 512 samples at 16 kHz
+
+Floats = NDArray[np.float32]
+Segments = tuple[tuple[float, float], ...]  # start_s, end_s; sorted, disjoint
+
+
+@dataclass(frozen=True)
+class View:
+    """How probabilities become segments. Speech begins at `onset` and ends when the probability has stayed under
+    `offset` for min_silence_s; then pad_s is put on both sides, and stretches over max_s are cut at their quietest
+    frame."""
+
+    min_silence_s: float
+    pad_s: float
+    min_speech_s: float
+    max_s: float = float("inf")
+    onset: float = 0.5
+    offset: float = 0.35
+
+
+TIGHT = View(min_silence_s=0.3, pad_s=0.03, min_speech_s=0.1)  # for metrics: keeps the gaps between words apart
+MERGED = View(min_silence_s=0.5, pad_s=0.2, min_speech_s=0.1, max_s=28.0)  # for recognition: whole phrases
+
+
+def segments(probabilities: Floats, duration_s: float, view: View) -> Segments:
+    """Stretches of speech in seconds, inside 0..duration_s. probabilities: shape (n,), 0..1, one per FRAME_S."""
+    found = [(start, end) for start, end in _runs(probabilities, view) if (end - start) * FRAME_S >= view.min_speech_s]
+    cut = [piece for start, end in found for piece in _cut(probabilities, start, end, view)]
+    return _padded([(a * FRAME_S, b * FRAME_S) for a, b in cut], duration_s, view.pad_s)
+
+
+def _runs(probabilities: Floats, view: View) -> list[tuple[int, int]]:
+    """Runs of speech by hysteresis, as frame numbers [start, end)."""
+    patience = view.min_silence_s / FRAME_S
+    runs: list[tuple[int, int]] = []
+    start: int | None = None
+    quiet_from: int | None = None
+    for i, p in enumerate(probabilities.tolist()):
+        if start is None:
+            if p >= view.onset:
+                start, quiet_from = i, None
+        elif p >= view.onset:
+            quiet_from = None
+        elif p < view.offset and quiet_from is None:
+            quiet_from = i
+        if start is not None and quiet_from is not None and i + 1 - quiet_from >= patience:
+            runs.append((start, quiet_from))
+            start = quiet_from = None
+    if start is not None:
+        runs.append((start, quiet_from if quiet_from is not None else len(probabilities)))
+    return runs
+
+
+def _cut(probabilities: Floats, start: int, end: int, view: View) -> list[tuple[int, int]]:
+    """Cut [start, end) into pieces that fit max_s with their padding, each at the quietest frame of its later half."""
+    longest = (view.max_s - 2 * view.pad_s) / FRAME_S
+    pieces = []
+    while end - start > longest:
+        low, high = start + int(longest / 2), start + int(longest)
+        at = low + int(np.argmin(probabilities[low:high]))
+        pieces.append((start, at))
+        start = at
+    return [*pieces, (start, end)]
+
+
+def _padded(found: list[tuple[float, float]], duration_s: float, pad_s: float) -> Segments:
+    """Widen every stretch by pad_s, but never into its neighbour: the gap between two is shared."""
+    out = []
+    for i, (start, end) in enumerate(found):
+        before = (start - found[i - 1][1]) / 2 if i else start
+        after = (found[i + 1][0] - end) / 2 if i + 1 < len(found) else duration_s - end
+        start, end = start - min(pad_s, before), end + min(pad_s, max(after, 0.0))
+        if min(end, duration_s) > start:
+            out.append((round(max(start, 0.0), 3), round(min(end, duration_s), 3)))
+    return tuple(out)
