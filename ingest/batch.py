@@ -1,0 +1,68 @@
+"""One round's worth of rows, rejects and offsets, in memory; the last version of each key only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest import tables
+
+RAW_CHARS_MAX = 2000  # of a rejected line are kept
+
+
+@dataclass(frozen=True)
+class Offset:
+    """How far a segment of a source has been read."""
+
+    source: str
+    segment: str
+    position: int = 0  # bytes; for comments the highest change number
+    lines: int = 0  # lines before position
+    complete: bool = False
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A line that could not be loaded."""
+
+    source: str
+    segment: str
+    position: int
+    line: int
+    reason: str
+    raw: str
+
+
+Offsets = dict[tuple[str, str], Offset]
+
+
+@dataclass
+class Batch:
+    """What the sources hand to the writer."""
+
+    rows: dict[str, dict[tuple[Any, ...], tuple[str, Any]]] = field(default_factory=dict)  # kind → key → stamp, record
+    rejects: list[Reject] = field(default_factory=list)
+    offsets: Offsets = field(default_factory=dict)
+    oldest_at: str | None = None  # time of the oldest line, ISO
+
+    def add(self, kind: str, stamp: str, record: Any) -> None:
+        """Take a record unless a later version of its row is here already."""
+        rows = self.rows.setdefault(kind, {})
+        key = tables.key(kind, record)
+        known = rows.get(key)
+        if known is None or known[0] < stamp:
+            rows[key] = (stamp, record)
+
+    def reject(self, source: str, segment: str, position: int, line: int, reason: str, raw: bytes) -> None:
+        """Note a line that cannot be loaded."""
+        text = raw[: 4 * RAW_CHARS_MAX].decode("utf-8", "replace")[:RAW_CHARS_MAX]
+        self.rejects.append(Reject(source, segment, position, line, reason[:500], text))
+
+    def advance(self, offset: Offset) -> None:
+        """Note how far a segment has been read once this batch is committed."""
+        self.offsets[(offset.source, offset.segment)] = offset
+
+    @property
+    def size(self) -> int:
+        """Rows of the main tables."""
+        return sum(len(rows) for rows in self.rows.values())

@@ -1,0 +1,172 @@
+"""`callbench ingest`: the one process that writes the warehouse."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import duckdb
+import sqlalchemy as sa
+
+from ingest import maintenance, warehouse
+from ingest.sources.comments import CommentSource
+from ingest.sources.feed import FeedSource
+from ingest.writer import Round, Source, Writer
+from pbx_core import log
+from pbx_core.clock import Clock, SystemClock
+from pbx_core.domain import records
+from pbx_core.errors import Unavailable
+from pbx_core.settings import Settings, load
+from pbx_core.store import engine
+from pbx_core.store.heartbeat import announced, stop_event
+
+DRAIN_S_MAX = 30.0  # how long the last rounds may take after SIGTERM; the journals keep what is left
+
+_log = log.get(__name__)
+
+
+@dataclass
+class Progress:
+    """What the board shows; written by the loop, read by the heartbeat's thread."""
+
+    last_round: str | None = None
+    last_commit: str | None = None
+    rows: int = 0
+    rejects: int = 0
+    lag_s: float = 0.0  # age of the oldest line of the last commit, when it was committed
+    backlog: bool = False
+    problem: str | None = None
+
+    def detail(self) -> dict[str, Any]:
+        """The row's detail."""
+        return dict(vars(self))
+
+
+class Loop:
+    """Rounds and maintenance with one writer, which is opened anew after an error of DuckDB."""
+
+    def __init__(self, settings: Settings, clock: Clock, db: sa.Engine) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._sources: list[Source] = [FeedSource(settings.journal_dir, clock), CommentSource(db)]
+        self._writer: Writer | None = None
+        self._tidied_at = clock.monotonic()
+        self.progress = Progress()
+
+    def run(self, stop: threading.Event) -> None:
+        """Until stop is set; then what was written before is loaded, too."""
+        while not stop.is_set():
+            backlog = self.step()
+            if not backlog:
+                self._maintain()
+                stop.wait(self._settings.ingest_interval_s)
+        deadline = self._clock.monotonic() + DRAIN_S_MAX
+        while self.step() and self._clock.monotonic() < deadline:
+            pass
+        self.close()
+
+    def step(self) -> bool:
+        """One round; whether more waits. A locked catalog or database is told on the board and tried again later;
+        ConfigError when the warehouse is damaged."""
+        try:
+            done = self._open().round()
+        except (Unavailable, sa.exc.OperationalError) as error:
+            self._trouble(error)
+            return False
+        except duckdb.Error as error:
+            self._trouble(error)
+            self.close()
+            return False
+        self._note(done)
+        return done.backlog
+
+    def close(self) -> None:
+        """Give up the connection; the next step opens another."""
+        if self._writer is not None:
+            self._writer.con.close()
+            self._writer = None
+
+    def _open(self) -> Writer:
+        if self._writer is None:
+            con = warehouse.open_writer(self._settings)
+            try:
+                orphans = maintenance.remove_orphans(con)
+                self._writer = Writer(con, self._clock, self._sources)
+            except BaseException:
+                con.close()
+                raise
+            if orphans:
+                _log.info("files of an interrupted commit removed", extra={"files": orphans})
+        return self._writer
+
+    def _maintain(self) -> None:
+        if self._clock.monotonic() - self._tidied_at < self._settings.maintenance_interval_s:
+            return
+        self._tidied_at = self._clock.monotonic()
+        if self._writer is None:
+            return
+        try:
+            done = maintenance.tidy(self._writer.con, self._clock)
+        except Unavailable as error:
+            self._trouble(error)
+        except duckdb.Error as error:
+            self._trouble(error)
+            self.close()
+        else:
+            took = round(self._clock.monotonic() - self._tidied_at, 3)
+            _log.info("tidied", extra={"seconds": took, **vars(done)})
+
+    def _note(self, done: Round) -> None:
+        now = self._clock.now()
+        progress = self.progress
+        progress.last_round = records.iso(now)
+        progress.backlog = done.backlog
+        progress.problem = None
+        if done.committed:
+            progress.last_commit = progress.last_round
+            progress.rows += done.rows
+            progress.rejects += done.rejects
+            if done.oldest_at:
+                progress.lag_s = round(max(0.0, (now - records.parse_iso(done.oldest_at)).total_seconds()), 3)
+
+    def _trouble(self, error: Exception) -> None:
+        self.progress.problem = str(error)[:300]
+        _log.warning("nothing ingested this time; trying again", extra={"reason": str(error)[:500]})
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Load what is there, then end.")
+@click.option("--rebuild", is_flag=True, help="Move the warehouse aside and make it anew from the journals, then end.")
+@click.pass_obj
+def ingest(data: Path, once: bool, rebuild: bool) -> None:
+    """Load the journals and the comments into the warehouse."""
+    settings = load(data)
+    log.setup("ingest", settings.log_level)
+    clock = SystemClock()
+    db = engine.connect(settings)
+    with warehouse.exclusive(settings, clock):
+        if rebuild:
+            aside = warehouse.move_aside(settings, clock)
+            click.echo(f"The old warehouse is kept in {aside}." if aside else "There was no warehouse yet.")
+        loop = Loop(settings, clock, db)
+        if once or rebuild:
+            load_all(loop)
+            click.echo(f"{loop.progress.rows} records loaded, {loop.progress.rejects} lines rejected.")
+            return
+        stop = stop_event()
+        with announced(db, clock, "ingest", loop.progress.detail):
+            loop.run(stop)
+
+
+def load_all(loop: Loop) -> None:
+    """Rounds until nothing is left; Unavailable when something stands in the way."""
+    try:
+        while loop.step():
+            pass
+        if loop.progress.problem:
+            raise Unavailable(f"{loop.progress.problem} What was loaded before is kept; run the same command again.")
+    finally:
+        loop.close()

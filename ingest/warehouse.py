@@ -1,0 +1,164 @@
+"""Opens the warehouse: DuckLake, its catalog in SQLite, its rows in Parquet files. One writer, many readers.
+
+DuckDB's extensions come from pip packages and are loaded from there; nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+
+import duckdb
+
+from ingest import tables
+from pbx_core.clock import Clock
+from pbx_core.domain import records
+from pbx_core.errors import ConfigError, Unavailable
+from pbx_core.settings import Settings
+
+LAKE = "lk"  # the name under which the warehouse is attached
+BUSY_TIMEOUT_MS = 10_000  # how long one connection waits for another's lock on the catalog
+READER_MEMORY = "512MB"  # a query beyond it fails instead of starving the telephony beside it
+WRITER_MEMORY = "1GB"  # a round holds at most about 32 MB of journal
+
+REMEDY = (
+    "Nothing is lost: the journals hold every record. Stop `callbench up`, run `callbench ingest --rebuild` with the "
+    "same data directory, and start again."
+)
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether an error of DuckDB means that another process holds the catalog now."""
+    return "database is locked" in str(error)
+
+
+def open_writer(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> duckdb.DuckDBPyConnection:
+    """The writing connection, tables made if need be; hold `exclusive` first. Unavailable when the catalog is locked,
+    ConfigError when it is damaged."""
+    settings.lake_dir.mkdir(parents=True, exist_ok=True)
+    con = _attached(settings, busy_timeout_ms, read_only=False)
+    try:
+        if not _has_tables(con):
+            con.execute("BEGIN")
+            for statement in tables.ddl(f"{LAKE}.main"):
+                con.execute(statement)
+            con.execute("COMMIT")
+    except duckdb.Error as error:
+        con.close()
+        raise _explained(settings, error) from error
+    return con
+
+
+def open_reader(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """A connection that can only read the warehouse's own files; use `.cursor()` per thread. Unavailable when there
+    is no warehouse yet, ConfigError when it is damaged."""
+    if not settings.lake_catalog.exists():
+        raise Unavailable(
+            f"There is no warehouse in {settings.data} yet. It appears when `callbench up` (or `callbench ingest`) "
+            "has run there; then try again."
+        )
+    con = _attached(settings, BUSY_TIMEOUT_MS, read_only=True)
+    try:
+        if not _has_tables(con):
+            con.close()
+            raise Unavailable("The warehouse is being made right now. Try again in a few seconds.")
+    except duckdb.Error as error:
+        con.close()
+        raise _explained(settings, error) from error
+    return con
+
+
+def restrict(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Shut a reader's door to every other file and freeze its configuration; for all cursors, for good."""
+    con.execute(f"SET allowed_directories=[{_quoted(f'{settings.lake_dir}/')}]")
+    con.execute("SET enable_external_access=false")
+    con.execute("SET lock_configuration=true")
+
+
+def _attached(settings: Settings, busy_timeout_ms: int, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    try:
+        for name in ("sqlite_scanner", "ducklake"):
+            con.execute(f"LOAD {_quoted(_extension(name))}")
+        con.execute("SET TimeZone='UTC'")
+        con.execute("SET memory_limit=?", [READER_MEMORY if read_only else WRITER_MEMORY])
+        options = f"DATA_PATH {_quoted(f'{settings.lake_dir}/')}, META_BUSY_TIMEOUT {int(busy_timeout_ms)}"
+        options += ", READ_ONLY" if read_only else ", META_JOURNAL_MODE 'WAL'"
+        con.execute(f"ATTACH {_quoted(f'ducklake:sqlite:{settings.lake_catalog}')} AS {LAKE} ({options})")
+    except duckdb.Error as error:
+        con.close()
+        raise _explained(settings, error) from error
+    return con
+
+
+def _extension(name: str) -> str:
+    """Path of an extension's binary in its pip package; ConfigError when the versions do not fit."""
+    path = files(f"duckdb_extension_{name}") / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+    if not path.is_file():
+        raise ConfigError(
+            f"The package duckdb-extension-{name.replace('_', '-')} does not fit duckdb {duckdb.__version__}. "
+            "Install the versions of constraints.txt."
+        )
+    return str(path)
+
+
+def _has_tables(con: duckdb.DuckDBPyConnection) -> bool:
+    found = con.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = ?", [LAKE]).fetchone()
+    return found is not None and found[0] >= len(tables.TABLES)
+
+
+def _explained(settings: Settings, error: duckdb.Error) -> Exception:
+    if is_locked(error):
+        return Unavailable(f"The catalog {settings.lake_catalog} is locked by another process; trying again helps.")
+    return ConfigError(
+        f"The warehouse at {settings.lake_catalog} cannot be opened ({_first_line(error)}). {REMEDY}",
+        error_id="warehouse_damaged",
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:300]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def exclusive(settings: Settings, clock: Clock) -> Iterator[None]:
+    """Hold <data>/ingest.lock: there is one writer. Unavailable names the process that holds it."""
+    path = settings.data / "ingest.lock"
+    settings.data.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(fd, 200, 0).decode(errors="replace")
+            raise Unavailable(
+                f"Another ingest writes this warehouse already: {holder.strip() or 'unknown'} ({path}). "
+                "Nothing was changed; stop that one first."
+            ) from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, json.dumps({"pid": os.getpid(), "since": records.iso(clock.now())}).encode(), 0)
+        yield
+    finally:
+        os.close(fd)
+
+
+def move_aside(settings: Settings, clock: Clock) -> str | None:
+    """Rename catalog and files out of the way, as <data>/warehouse-<time>/; the path, or None when there was nothing.
+    Hold `exclusive`. Files are kept: a person deletes them when all is well."""
+    catalog = settings.lake_catalog
+    present = [p for p in (*catalog.parent.glob(f"{catalog.name}*"), settings.lake_dir) if p.exists()]
+    if not present:
+        return None
+    target = settings.data / f"warehouse-{clock.now():%Y%m%dT%H%M%S%f}"
+    target.mkdir()
+    for path in present:
+        path.rename(target / path.name)
+    return str(target)

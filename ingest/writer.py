@@ -1,0 +1,176 @@
+"""The one writer: a round gathers what is new and commits rows, rejects and offsets in ONE transaction.
+
+Whatever happens (kill -9, a locked catalog, an error in the middle), either all of a round is in the warehouse or
+nothing of it, and the next round takes up exactly there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import duckdb
+import pyarrow as pa
+
+from ingest import tables, warehouse
+from ingest.batch import Batch, Offset, Offsets, Reject
+from ingest.tables import Table
+from pbx_core.clock import Clock
+from pbx_core.errors import Unavailable
+
+# Names of tables cannot be bound as parameters; {table} is replaced by a name from ingest.tables, {bound} by a column
+# of its key, nothing else.
+_KNOWN = """
+    SELECT known.* EXCLUDE (stamp), known.stamp
+    FROM (SELECT {key}, stamp FROM lk.main.{table} WHERE {bound} BETWEEN $low AND $high) AS known
+    SEMI JOIN incoming USING ({key})
+"""
+_DELETE = """
+    DELETE FROM lk.main.{table}
+    WHERE {bound} BETWEEN $low AND $high AND ({key}) IN (FROM incoming)
+"""
+
+
+class Source(Protocol):
+    """Something that hands over facts from a stored offset on."""
+
+    def gather(self, offsets: Offsets, batch: Batch) -> bool:
+        """Add what is new to the batch; whether more waits for the next round."""
+        ...
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round did: rows written (main tables), lines rejected, whether more waits, age of the oldest line."""
+
+    rows: int
+    rejects: int
+    backlog: bool
+    oldest_at: str | None
+    committed: bool
+
+
+class Writer:
+    """Owns the writing connection. Not thread-safe. Hold warehouse.exclusive while it lives."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, clock: Clock, sources: Sequence[Source]) -> None:
+        self.con = con
+        self._clock = clock
+        self._sources = sources
+        self._offsets = read_offsets(con)
+
+    def round(self) -> Round:
+        """Load what is new. Unavailable when the catalog stays locked: nothing was written, try again later. Any other
+        error of DuckDB: nothing was written, open a new writer."""
+        batch = Batch()
+        backlog = False
+        for source in self._sources:
+            backlog = source.gather(self._offsets, batch) or backlog
+        if not batch.offsets:
+            return Round(0, 0, backlog, None, False)
+        with transaction(self.con):
+            rows = sum(self._replace(kind, found) for kind, found in batch.rows.items())
+            rejects = self._put_rejects(batch.rejects)
+            self._put_offsets(list(batch.offsets.values()))
+        self._offsets.update(batch.offsets)
+        return Round(rows, rejects, backlog, batch.oldest_at, True)
+
+    def _replace(self, kind: str, found: dict[tuple[Any, ...], tuple[str, Any]]) -> int:
+        """Write the records that are newer than what the warehouse has; how many were."""
+        family = tables.FAMILIES[kind]
+        known = self._known(family.table, list(found), "call_id")
+        newer = {k: v for k, v in found.items() if known.get(k, "") < v[0]}
+        stale = [k for k in newer if k in known]
+        if stale:
+            for table in (family.table, *(child.table for child in family.children)):
+                self._delete(table, family.table.key, stale, "call_id")
+        self._insert(family.table, [tables.row(kind, record, stamp) for stamp, record in newer.values()])
+        for child in family.children:
+            self._insert(child.table, [r for _, record in newer.values() for r in tables.child_rows(child, record)])
+        return len(newer)
+
+    def _put_rejects(self, rejects: Sequence[Reject]) -> int:
+        known = self._known(tables.REJECT, [(r.source, r.segment, r.position) for r in rejects], "segment")
+        now = self._clock.now()
+        fresh = [r for r in rejects if (r.source, r.segment, r.position) not in known]
+        rows = [(r.source, r.segment, r.position, r.line, r.reason, r.raw, now, "-") for r in fresh]
+        self._insert(tables.REJECT, rows)
+        return len(fresh)
+
+    def _put_offsets(self, offsets: Sequence[Offset]) -> None:
+        keys = [(o.source, o.segment) for o in offsets]
+        stale = [k for k in keys if k in self._offsets]
+        if stale:
+            self._delete(tables.INGEST_OFFSET, tables.INGEST_OFFSET.key, stale, "segment")
+        now = self._clock.now()
+        self._insert(
+            tables.INGEST_OFFSET, [(o.source, o.segment, o.position, o.lines, o.complete, now) for o in offsets]
+        )
+
+    def _known(self, table: Table, keys: list[tuple[Any, ...]], bound: str) -> dict[tuple[Any, ...], str]:
+        """Stamps of those keys that the table has."""
+        if not keys:
+            return {}
+        with self._incoming(table, table.key, keys, bound) as limits:
+            found = self.con.execute(_for(_KNOWN, table, table.key, bound), limits).fetchall()
+        return {tuple(r[:-1]): r[-1] for r in found}
+
+    def _delete(self, table: Table, key: tuple[str, ...], keys: list[tuple[Any, ...]], bound: str) -> None:
+        with self._incoming(table, key, keys, bound) as limits:
+            self.con.execute(_for(_DELETE, table, key, bound), limits)
+
+    def _insert(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
+        if rows:
+            self.con.from_arrow(tables.to_arrow(table, rows)).insert_into(f"{warehouse.LAKE}.main.{table.name}")
+
+    @contextmanager
+    def _incoming(
+        self, table: Table, key: tuple[str, ...], keys: list[tuple[Any, ...]], bound: str
+    ) -> Iterator[dict[str, Any]]:
+        """The keys as the relation `incoming`; gives the limits of the bounding column, by which files are skipped."""
+        schema = pa.schema([table.schema.field(name) for name in key])
+        columns = [pa.array(v, type=f.type) for v, f in zip(zip(*keys, strict=True), schema, strict=True)]
+        self.con.register("incoming", pa.Table.from_arrays(columns, schema=schema))
+        bounds = [k[key.index(bound)] for k in keys]
+        try:
+            yield {"low": min(bounds), "high": max(bounds)}
+        finally:
+            self.con.unregister("incoming")
+
+
+def _for(text: str, table: Table, key: tuple[str, ...], bound: str) -> str:
+    return text.replace("{table}", table.name).replace("{key}", ", ".join(key)).replace("{bound}", bound)
+
+
+def read_offsets(con: duckdb.DuckDBPyConnection) -> Offsets:
+    """Where every segment stands."""
+    rows = con.execute("SELECT source, segment, position, lines, complete FROM lk.main.ingest_offset").fetchall()
+    return {(r[0], r[1]): Offset(*r) for r in rows}
+
+
+@contextmanager
+def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing. A catalog that stays locked becomes Unavailable."""
+    try:
+        con.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            con.execute("COMMIT")
+        except BaseException:
+            _rollback(con)
+            raise
+    except duckdb.Error as error:
+        if warehouse.is_locked(error):
+            raise Unavailable(
+                "The warehouse's catalog is locked by another process; the journals keep everything until it is free."
+            ) from error
+        raise
+
+
+def _rollback(con: duckdb.DuckDBPyConnection) -> None:
+    try:
+        con.execute("ROLLBACK")
+    except duckdb.Error:  # the failed COMMIT has ended the transaction already
+        pass
