@@ -1,0 +1,120 @@
+"""One call with everything known of it, built back into the records that the processes wrote."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from analytics.queries.reader import Reader
+from analytics.queries.types import BEGINNING, END, CallDetail, Scope, scope_parameters
+from ingest import tables
+from pbx_core.domain.records import (
+    CallEventRecord,
+    Cdr,
+    Disposition,
+    LegRecord,
+    Party,
+    PartyTurns,
+    RecordingRecord,
+    TranscriptRecord,
+    TurnsRecord,
+    Utterance,
+    Word,
+)
+
+_CALL = "SELECT * FROM scoped($tenant_id, $extension, $since, $until) WHERE call_id = $call_id"
+_LEGS = "SELECT * FROM lk.main.leg WHERE tenant_id = $tenant_id AND call_id = $call_id ORDER BY position"
+_EVENTS = "SELECT * FROM lk.main.call_event WHERE tenant_id = $tenant_id AND call_id = $call_id ORDER BY seq"
+_RECORDING_OF_CALL = """
+    SELECT * FROM lk.main.recording
+    WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id
+"""
+_TURNS = """
+    SELECT * FROM lk.main.turns
+    WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id
+"""
+_PARTIES = """
+    SELECT * FROM lk.main.party_turns
+    WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id ORDER BY position
+"""
+_TRANSCRIPT = """
+    SELECT * FROM lk.main.transcript
+    WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id
+"""
+_UTTERANCES = """
+    SELECT * FROM lk.main.utterance
+    WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id ORDER BY position
+"""
+_RECORDING = """
+    SELECT r.* FROM lk.main.recording AS r
+    WHERE r.tenant_id = $tenant_id AND r.recording_id = $recording_id
+      AND ($extension IS NULL OR r.call_id IN (SELECT call_id FROM scoped($tenant_id, $extension, $since, $until)))
+    ORDER BY r.stamp DESC LIMIT 1
+"""
+
+T = TypeVar("T")
+
+
+def call(reader: Reader, scope: Scope, call_id: str) -> CallDetail | None:
+    """Everything known of a call; None when it is unknown, another tenant's or out of scope, all the same."""
+    values = {**scope_parameters(scope), "since": BEGINNING, "until": END, "call_id": call_id}
+    found = reader.rows(_CALL, values)
+    if not found:
+        return None
+    own = {"tenant_id": scope.tenant_id, "call_id": call_id}
+    legs = tuple(_record(LegRecord, r) for r in reader.rows(_LEGS, own))
+    events = tuple(_record(CallEventRecord, r) for r in reader.rows(_EVENTS, own))
+    cdr = _record(Cdr, found[0], legs=legs)
+    if cdr.recording_id is None:
+        return CallDetail(cdr, None, None, None, events)
+    own["recording_id"] = cdr.recording_id
+    stored = reader.rows(_RECORDING_OF_CALL, own)
+    kept = _record(RecordingRecord, stored[0]) if stored else None
+    return CallDetail(cdr, kept, _turns(reader, own), _transcript(reader, own), events)
+
+
+def recording(reader: Reader, scope: Scope, recording_id: str) -> RecordingRecord | None:
+    """One recording; None when it is unknown, another tenant's or out of scope, all the same."""
+    values = {**scope_parameters(scope), "since": BEGINNING, "until": END, "recording_id": recording_id}
+    found = reader.rows(_RECORDING, values)
+    return _record(RecordingRecord, found[0]) if found else None
+
+
+def _turns(reader: Reader, own: dict[str, Any]) -> TurnsRecord | None:
+    found = reader.rows(_TURNS, own)
+    if not found:
+        return None
+    return _record(TurnsRecord, found[0], parties=tuple(_record(PartyTurns, r) for r in reader.rows(_PARTIES, own)))
+
+
+def _transcript(reader: Reader, own: dict[str, Any]) -> TranscriptRecord | None:
+    found = reader.rows(_TRANSCRIPT, own)
+    if not found:
+        return None
+    utterances = tuple(_record(Utterance, r) for r in reader.rows(_UTTERANCES, own))
+    return _record(TranscriptRecord, found[0], utterances=utterances)
+
+
+_READ = {
+    "party": Party,
+    "disposition": Disposition,
+    "words": lambda text: tuple(Word(*w) for w in json.loads(text)),
+    "segments": lambda text: tuple((float(a), float(b)) for a, b in json.loads(text)),
+    "detail": json.loads,
+}
+
+
+def _record(kind: type[T], row: dict[str, Any], **parts: Sequence[Any]) -> T:
+    """A row as the dataclass it came from; `parts` are the fields kept in tables of their own."""
+    names = [f.name for f in dataclasses.fields(kind) if f.name not in parts]  # type: ignore[arg-type]
+    values = {name: _read(name, row["occurred_at" if name == "at" else name]) for name in names}
+    return kind(**values, **parts)
+
+
+def _read(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return tables.utc(value)
+    return _READ[name](value) if name in _READ and value is not None else value

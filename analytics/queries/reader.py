@@ -1,0 +1,122 @@
+"""The reading connection: shared by all threads of a process, sees every commit at once, cannot write."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from ingest import warehouse
+from pbx_core.errors import Unavailable
+from pbx_core.settings import Settings
+
+# The calls of a scope within a period, and within a filter. Shared by the queries; static text, values are bound.
+_MACROS = (
+    """
+    CREATE MACRO memory.main.scoped(tenant, ext, since_, until_) AS TABLE
+    SELECT * FROM lk.main.call
+    WHERE tenant_id = tenant AND started_at >= since_ AND started_at < until_
+      AND (ext IS NULL OR caller_number = ext OR callee_number = ext)
+    """,
+    """
+    CREATE MACRO memory.main.chosen(tenant, ext, since_, until_, number_, disposition_, min_talk_s_, recorded_, said_)
+    AS TABLE
+    SELECT * FROM scoped(tenant, ext, since_, until_)
+    WHERE (number_ IS NULL OR contains(caller_number, number_) OR contains(callee_number, number_))
+      AND (disposition_ IS NULL OR disposition = disposition_)
+      AND (min_talk_s_ IS NULL OR talk_s >= min_talk_s_)
+      AND (recorded_ IS NULL OR recorded_ = (recording_id IS NOT NULL))
+      AND (said_ IS NULL OR call_id IN (
+        SELECT u.call_id FROM lk.main.utterance AS u
+        WHERE u.tenant_id = tenant AND contains(lower(u.text), lower(said_))))
+    """,
+)
+
+
+class Reader:
+    """Thread-safe. Opens itself anew when the warehouse was rebuilt or its files were tidied away under a query."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._con: duckdb.DuckDBPyConnection | None = None
+        self._inode = 0
+        self._connection()
+
+    def rows(self, sql: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """All rows of a query as dicts. Unavailable when the warehouse cannot answer."""
+        frame = self._run(sql, values)
+        return [dict(zip(frame[0], row, strict=True)) for row in frame[1]]
+
+    def frame(self, sql: str, values: dict[str, Any] | None = None) -> pd.DataFrame:
+        """The result of a query as a frame; times are tz-aware UTC."""
+        names, rows = self._run(sql, values)
+        return pd.DataFrame.from_records(rows, columns=names)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self._lock:
+            if self._con is not None:
+                self._con.close()
+                self._con = None
+
+    def _run(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        try:
+            return self._execute(sql, values)
+        except duckdb.Error:
+            self.close()
+        try:
+            return self._execute(sql, values)
+        except duckdb.Error as error:
+            raise Unavailable(
+                f"The warehouse cannot answer now ({str(error).splitlines()[0][:300]}). Try again; if it stays so: "
+                f"{warehouse.REMEDY}"
+            ) from error
+
+    def _execute(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        with self._connection() as cursor:
+            cursor.execute(sql, values)
+            return [d[0] for d in cursor.description or []], cursor.fetchall()
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """A cursor of one's own on the shared instance."""
+        with self._lock:
+            inode = _inode(self._settings)
+            if self._con is not None and inode not in (0, self._inode):
+                self._con.close()  # rebuilt: another catalog lies there now
+                self._con = None
+            if self._con is None:
+                con = warehouse.open_reader(self._settings)
+                for macro in _MACROS:
+                    con.execute(macro)
+                warehouse.restrict(con, self._settings)
+                self._con, self._inode = con, inode
+            return self._con.cursor()
+
+
+def _inode(settings: Settings) -> int:
+    try:
+        return settings.lake_catalog.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def open_reader(settings: Settings) -> Reader:
+    """A reader for this process; Unavailable when there is no warehouse yet, ConfigError when it is damaged."""
+    return Reader(settings)
+
+
+_FRESHNESS = """
+    SELECT (SELECT max(read_at) FROM lk.main.ingest_offset) AS last_ingest_at,
+           (SELECT count(*) FROM lk.main.call) AS calls,
+           (SELECT count(*) FROM lk.main.reject) AS rejects
+"""
+
+
+def freshness(reader: Reader) -> dict[str, Any]:
+    """last_ingest_at (tz-aware UTC or None): the last commit that brought something; calls and rejects: rows of all
+    tenants together."""
+    (row,) = reader.rows(_FRESHNESS)
+    return row
