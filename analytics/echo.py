@@ -17,13 +17,19 @@ from analytics.vad import FRAME_S, Floats
 
 RATE = 16_000
 DECIMATION = 4  # correlation at 4 kHz: voices have their energy below 2 kHz
-BLOCK_S = 4.0
+BLOCK_S = 0.75
+BLOCKS_MIN = 3
+BLOCKS_MAX = 400  # five minutes of the other side: enough to find a path, bounds the cost of long calls
+SPOKEN_SHARE_MIN = 0.5  # of a block
+SILENT = 1e-7  # energy of a block below which nothing sounds (about −100 dBFS)
 LAG_S_MAX = 0.6  # network, jitter buffer and room together
 LAG_S_MIN = -0.02  # recorders of the two legs are aligned to about 20 ms
-SPEECH_S_MAX = 300.0  # of the other side; enough to find a path, bounds the cost of long calls
-CORRELATION_MIN = 0.25  # independent voices stay under 0.1 over several seconds
+CORRELATION_MIN = 0.15  # mean over the blocks
+CORRELATION_NULL = 0.9  # independent voices stay under this / sqrt(blocks)
 GAIN_MAX = 0.7  # louder than −3 dB is no echo: nobody can say then which side is the copy
 MARGIN = 4.0  # own speech must exceed the explained energy by 6 dB
+_RATE = RATE // DECIMATION
+_LAG_MIN, _LAG_MAX = int(LAG_S_MIN * _RATE), int(LAG_S_MAX * _RATE)
 _FRAME = int(FRAME_S * RATE)
 
 
@@ -57,48 +63,54 @@ def suppress(own: Floats, other: Floats, own_p: Floats, other_p: Floats) -> Floa
 
 
 def find(own: Floats, other: Floats, own_p: Floats, other_p: Floats) -> Path | None:
-    """The echo path from `other` into `own`, or None when there is none."""
+    """The echo path from `other` into `own`, or None when there is none.
+
+    Every block counts alike, however loud: a block of echo alone correlates by nearly 1, a block of double talk by
+    little, and independent voices average out over the blocks."""
     if len(own) != len(other) or not (own_p >= 0.5).any():
         return None
     spoken = np.repeat(other_p >= 0.5, _FRAME)[: len(other)]
-    far = np.where(spoken[: len(other)], other[: len(spoken)], np.float32(0))
-    near, far = _decimated(own), _decimated(far)
-    lags, cross, near_energy, far_energy = _correlate(near, far)
-    if near_energy <= 0 or far_energy <= 0:
+    near, far = _decimated(own), _decimated(np.where(spoken, other, np.float32(0)))
+    cross, gains = _correlations(near, far)
+    if len(cross) < BLOCKS_MIN:
         return None
-    at = int(np.argmax(np.abs(cross)))
-    correlation = float(abs(cross[at]) / np.sqrt(near_energy * far_energy))
-    gain = float(abs(cross[at]) / far_energy)
-    if correlation < CORRELATION_MIN or gain > GAIN_MAX:
+    mean = cross.mean(axis=0)
+    at = int(np.argmax(np.abs(mean)))
+    correlation = float(abs(mean[at]))
+    if correlation < max(CORRELATION_MIN, CORRELATION_NULL / len(cross) ** 0.5):
         return None
-    return Path(float(lags[at]) * DECIMATION / RATE, gain, correlation)
+    clear = np.abs(cross[:, at]) > 0.5 * correlation
+    gain = float(np.median(np.abs(gains[clear, at])))
+    if gain > GAIN_MAX:
+        return None
+    return Path(float(at + _LAG_MIN) / _RATE, gain, correlation)
 
 
-def _correlate(near: Floats, far: Floats) -> tuple[NDArray[np.int64], NDArray[np.float64], float, float]:
-    """Cross-correlation summed over blocks in which the far side speaks: lags (steps at 4 kHz), values, energies."""
-    rate = RATE // DECIMATION
-    block, lag_max, lag_min = int(BLOCK_S * rate), int(LAG_S_MAX * rate), int(LAG_S_MIN * rate)
-    size = 1 << (2 * block - 1).bit_length()
-    lags = np.arange(lag_min, lag_max + 1)
-    cross = np.zeros(len(lags))
-    near_energy = far_energy = 0.0
-    spoken_s = 0.0
-    for start in range(0, len(far), block):
-        piece = far[start : start + block]
-        speaking = piece != 0
-        share = float(speaking.mean())
-        if share < 0.2:
+def _correlations(near: Floats, far: Floats) -> tuple[Floats, Floats]:
+    """For every block in which the far side speaks: normalised cross-correlation and amplitude ratio at each lag from
+    LAG_S_MIN to LAG_S_MAX; both of shape (blocks, lags), at 4 kHz."""
+    block = int(BLOCK_S * _RATE)
+    lags = np.arange(_LAG_MIN, _LAG_MAX + 1)
+    size = 1 << (2 * block + _LAG_MAX - _LAG_MIN).bit_length()
+    padded = np.pad(near, (-_LAG_MIN, _LAG_MAX + block))
+    cross, gains = [], []
+    for start in range(0, len(far) - block + 1, block):
+        piece = far[start : start + block].astype(np.float64)
+        if np.count_nonzero(piece) < SPOKEN_SHARE_MIN * block:
             continue
-        around = near[max(start + lag_min, 0) : start + len(piece) + lag_max]
-        lead = start - max(start + lag_min, 0)
-        spectrum = np.fft.rfft(around, size) * np.conj(np.fft.rfft(piece, size))
-        cross += np.fft.irfft(spectrum, size)[(lags + lead) % size]
-        far_energy += float(np.sum(piece.astype(np.float64) ** 2))
-        near_energy += float(np.sum(near[start : start + len(piece)].astype(np.float64) ** 2 * speaking))
-        spoken_s += share * BLOCK_S
-        if spoken_s > SPEECH_S_MAX:
+        around = padded[start : start + block + len(lags) - 1].astype(np.float64)
+        found = np.fft.irfft(np.fft.rfft(around, size) * np.conj(np.fft.rfft(piece, size)), size)[: len(lags)]
+        far_energy = float(np.sum(piece**2))
+        totals = np.concatenate(([0.0], np.cumsum(around**2)))
+        near_energy = totals[block:] - totals[:-block]
+        if far_energy <= SILENT or float(near_energy.max()) <= SILENT:
+            continue
+        cross.append((found / np.sqrt(np.maximum(near_energy, SILENT) * far_energy)).astype(np.float32))
+        gains.append((found / far_energy).astype(np.float32))
+        if len(cross) >= BLOCKS_MAX:
             break
-    return lags, cross, near_energy, far_energy
+    empty = np.zeros((0, len(lags)), dtype=np.float32)
+    return (np.stack(cross), np.stack(gains)) if cross else (empty, empty)
 
 
 def _energy_gain(own: Floats, copied: Floats, own_p: Floats) -> float:
