@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     slot_wait_s: float = Field(default=4.0, description="how long the edge holds an INVITE for a worker to come up")
     ring_s: int = Field(default=30, description="unanswered after this long: no_answer")
     call_s_max: int = Field(default=14400, description="a call is ended after this long")
+    media_silence_s: float = Field(
+        default=55.0, description="a phone without RTP and RTCP for so long is gone; its call ends within 60 s"
+    )
     disk_warn_share: float = Field(default=0.10, description="free share of the recording volume that warns")
     disk_stop_share: float = Field(default=0.05, description="free share under which no new recording is started")
 
@@ -88,6 +91,10 @@ class Settings(BaseSettings):
     @property
     def spool_dir(self) -> Path:
         return self.data / "spool"
+
+    @property
+    def damaged_dir(self) -> Path:
+        return self.data / "damaged"
 
     @property
     def recordings_dir(self) -> Path:

@@ -1,0 +1,511 @@
+"""The SIP and media engine: the only file that imports pjsua2.
+
+Rules, each from an experiment: no engine threads of its own for SIP; ONE Python thread touches pjsua2 and pumps it;
+callbacks only enqueue and never raise; every Call is kept until its DISCONNECTED callback and dropped inside it (a
+later use of the slot dies of an object kept longer); the null sound device never closes (else conference ports leak);
+everything is bound to addresses (else the SDP names the machine's).
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import os
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import pjsua2 as pj
+
+from pbx_core import log
+from pbx_core.clock import Clock
+from pbx_core.errors import ConfigError, Unavailable
+from pbx_core.media.port import DialTarget, PortEvent, Signal
+
+_log = log.get(__name__)
+F = TypeVar("F", bound=Callable[..., None])
+
+CLOCK_RATE = 8000
+LEGS_ASKED = 512  # the engine clamps it silently to what it was compiled for
+EVENTS_PER_PUMP = 64  # SIP events handled at most before the loop gets its turn
+WATCH_S = 1.0  # how often the streams are looked at for silence
+SESSION_GONE = 171140  # PJSIP_ESESSIONTERMINATED: the leg ended while we asked; a normal race
+CODECS = {"PCMA/8000/1": 255, "PCMU/8000/1": 254}
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How an engine stands in the network. Ports 0: any."""
+
+    sip_address: str  # bound
+    sip_port: int
+    rtp_address: str  # announced in SDP; bound too when it is this machine's
+    rtp_port: int
+    rtp_ports: int = 100
+    proxy: str = ""  # outbound proxy URI with ;lr
+    silence_s: float = 0.0  # report a leg without RTP for so long; 0: never
+    tcp: bool = False  # a TCP transport beside UDP
+    user_agent: str = "callbench"
+
+
+@dataclass(frozen=True)
+class AccountOptions:
+    """An address that the engine answers for. Without registrar it only receives."""
+
+    uri: str
+    registrar: str = ""
+    realm: str = "*"
+    username: str = ""
+    password: str = ""
+    proxy: str = ""
+    expires_s: int = 300
+
+
+def _guarded(method: F) -> F:
+    """An exception that leaves a callback kills the process: log it instead."""
+
+    @functools.wraps(method)
+    def call(*args: Any) -> None:
+        try:
+            method(*args)
+        except Exception:  # noqa: BLE001 - outer edge towards native code
+            _log.exception("engine callback failed", extra={"callback": method.__name__})
+
+    return cast(F, call)
+
+
+class _Leg(pj.Call):  # type: ignore[misc]
+    """One SIP dialog."""
+
+    def __init__(self, engine: Engine, account: _Account, handle: int, engine_id: int = pj.PJSUA_INVALID_ID) -> None:
+        super().__init__(account, engine_id)
+        self.engine = engine
+        self.handle = handle
+        self.state = pj.PJSIP_INV_STATE_NULL
+        self.ring_status = 0
+        self.held = False
+        self.streams = 0
+        self.packets = -1
+        self.heard_mono_s = 0.0
+        self.lost_told = False
+        self.stream_mono_s = 0.0
+        self.measured = False  # finally, by us before the BYE
+
+    @_guarded
+    def onCallState(self, prm: Any) -> None:
+        info = self.getInfo()
+        before, self.state = self.state, info.state
+        outgoing = info.role == pj.PJSIP_ROLE_UAC
+        if info.state == pj.PJSIP_INV_STATE_EARLY and outgoing:
+            self.ring_status = info.lastStatusCode
+            self.tell(Signal.RINGING, status=info.lastStatusCode, media=self.audio() is not None)
+        elif info.state in (pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED):
+            self.heard_mono_s = self.heard_mono_s or self.engine.clock.monotonic()
+            if outgoing and before not in (pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED):
+                self.tell(Signal.ANSWERED)
+            if not outgoing and info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+                self.tell(Signal.CONFIRMED)
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self.measure()
+            self.engine.forget(self.handle)
+            self.tell(Signal.ENDED, status=info.lastStatusCode, reason=info.lastReason[:64])
+
+    @_guarded
+    def onCallMediaState(self, prm: Any) -> None:
+        self.engine.rewire(self.handle)
+        info = self.getInfo()
+        held = any(m.type == pj.PJMEDIA_TYPE_AUDIO and not m.dir & pj.PJMEDIA_DIR_ENCODING for m in info.media)
+        if held != self.held:
+            self.held = held
+            self.tell(Signal.HELD if held else Signal.UNHELD)
+        self.heard_mono_s = self.engine.clock.monotonic()
+
+    @_guarded
+    def onStreamCreated(self, prm: Any) -> None:
+        self.streams += 1
+        self.stream_mono_s = self.engine.clock.monotonic()
+        self.packets = -1
+        self.measured = False
+
+    @_guarded
+    def onStreamDestroyed(self, prm: Any) -> None:
+        self.measure()
+
+    @_guarded
+    def onDtmfDigit(self, prm: Any) -> None:
+        method = "info" if prm.method == pj.PJSUA_DTMF_METHOD_SIP_INFO else "rfc2833"
+        self.tell(Signal.DTMF, prm.digit[:1], method=method)
+
+    def tell(self, signal: Signal, digit: str = "", **detail: Any) -> None:
+        self.engine.tell(self.handle, signal, detail, digit)
+
+    def audio(self) -> Any | None:
+        """The leg's conference port while it has one."""
+        info = self.getInfo()  # kept: its parts die with it
+        for media in info.media:
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.audioConfSlot != pj.PJSUA_INVALID_ID:
+                return self.getAudioMedia(media.index)
+        return None
+
+    def measure(self) -> None:
+        """Report the running stream's figures; a later report of the same stream replaces an earlier."""
+        if not self.streams or self.measured:
+            return
+        try:
+            stat, stream = self.getStreamStat(0), self.getStreamInfo(0)
+        except pj.Error:
+            return  # the stream is gone and was measured when it went
+        rx, jb, rtt = stat.rtcp.rxStat, stat.jbuf, stat.rtcp.rttUsec
+        self.tell(
+            Signal.QUALITY,
+            stream=self.streams,
+            codec=stream.codecName,
+            ptime_ms=20,
+            span_s=round(self.engine.clock.monotonic() - self.stream_mono_s, 3),
+            rx_packets=rx.pkt,
+            lost=rx.loss,
+            discarded=jb.discard,
+            jb_lost=jb.lost,
+            jb_empty=jb.empty,
+            jitter_ms_mean=rx.jitterUsec.mean / 1000,
+            jitter_ms_max=rx.jitterUsec.max / 1000,
+            buffer_ms=float(jb.avgDelayMsec),
+            rtt_ms_mean=rtt.mean / 1000 if rtt.n else None,
+        )
+
+    def listen(self, mono_s: float, silence_s: float) -> None:
+        """Watch for a phone that vanished: neither RTP nor RTCP. One that holds may be silent."""
+        if self.state != pj.PJSIP_INV_STATE_CONFIRMED or not self.streams:
+            return
+        try:
+            stat = self.getStreamStat(0)
+        except pj.Error:
+            return
+        packets = stat.rtcp.rxStat.pkt + stat.rtcp.txStat.updateCount
+        if packets != self.packets or self.held:
+            self.packets, self.heard_mono_s = packets, mono_s
+        elif mono_s - self.heard_mono_s >= silence_s and not self.lost_told:
+            self.lost_told = True
+            self.tell(Signal.MEDIA_LOST, last_media_mono_s=round(self.heard_mono_s, 3), silence_s=silence_s)
+
+
+class _Account(pj.Account):  # type: ignore[misc]
+    """An address we answer for."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        super().__init__()
+        self.engine = engine
+        self.name = name
+
+    @_guarded
+    def onIncomingCall(self, prm: Any) -> None:
+        leg = self.engine.keep(lambda handle: _Leg(self.engine, self, handle, prm.callId))
+        detail = {"message": prm.rdata.wholeMsg, "source": prm.rdata.srcAddress, "account": self.name}
+        leg.tell(Signal.INCOMING, **detail)
+
+    @_guarded
+    def onRegState(self, prm: Any) -> None:
+        status = prm.code if self.getInfo().regIsActive or prm.code >= 300 else 0
+        self.engine.tell(0, Signal.REGISTERED, {"account": self.name, "status": status, "reason": prm.reason[:64]})
+
+
+class Engine:
+    """pjsua2 as a MediaPort. One per process; all calls to it from the thread that made it."""
+
+    def __init__(self, options: EngineOptions, clock: Clock) -> None:
+        """Bind and start; ConfigError when a port is taken or an address is not ours."""
+        self.clock = clock
+        self._options = options
+        self._events: deque[PortEvent] = deque()
+        self._legs: dict[int, _Leg] = {}
+        self._bridges: dict[int, int] = {}
+        self._recorders: dict[int, Any] = {}
+        self._players: dict[int, Any] = {}
+        self._accounts: dict[str, _Account] = {}
+        self._last_handle = 0
+        self._watched_mono_s = clock.monotonic()
+        self._endpoint = self._start(options)
+
+    def _start(self, options: EngineOptions) -> Any:
+        endpoint = pj.Endpoint()
+        endpoint.libCreate()
+        config = pj.EpConfig()
+        config.uaConfig.threadCnt = 0
+        config.uaConfig.maxCalls = LEGS_ASKED
+        config.uaConfig.userAgent = options.user_agent
+        config.medConfig.clockRate = config.medConfig.sndClockRate = CLOCK_RATE
+        config.medConfig.sndAutoCloseTime = -1
+        config.medConfig.noVad = True
+        config.medConfig.ecTailLen = 0
+        config.medConfig.ptime = config.medConfig.audioFramePtime = 20
+        config.logConfig.level = config.logConfig.consoleLevel = 0
+        endpoint.libInit(config)
+        endpoint.audDevManager().setNullDev()
+        transport = pj.TransportConfig()
+        transport.port = options.sip_port
+        transport.boundAddress = options.sip_address
+        try:
+            endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+            if options.tcp:
+                endpoint.transportCreate(pj.PJSIP_TRANSPORT_TCP, transport)
+        except pj.Error as error:
+            endpoint.libDestroy()
+            raise ConfigError(
+                f"SIP port {options.sip_address}:{options.sip_port} cannot be bound ({error.reason}). "
+                "End what uses it or choose another port.",
+                error_id="port_busy",
+            ) from None
+        endpoint.libStart()
+        for codec in endpoint.codecEnum2():
+            endpoint.codecSetPriority(codec.codecId, CODECS.get(codec.codecId, 0))
+        self._silence = pj.ToneGenerator()  # feeds every recorder, so that a leg without sound still takes time
+        self._silence.createToneGenerator(CLOCK_RATE, 1)
+        return endpoint
+
+    # what callbacks use
+
+    def tell(self, handle: int, signal: Signal, detail: dict[str, Any], digit: str = "") -> None:
+        """Queue a report."""
+        self._events.append(PortEvent(self.clock.now(), self.clock.monotonic(), handle, signal, detail, digit))
+
+    def keep(self, make: Callable[[int], _Leg]) -> _Leg:
+        """Make a leg under a fresh handle and hold on to it."""
+        self._last_handle += 1
+        leg = self._legs[self._last_handle] = make(self._last_handle)
+        return leg
+
+    def forget(self, handle: int) -> None:
+        """Let go of a leg that is over, and of what hangs on it."""
+        self._legs.pop(handle, None)
+        peer = self._bridges.pop(handle, None)
+        if peer is not None:
+            self._bridges.pop(peer, None)
+        self._players.pop(handle, None)
+
+    def rewire(self, handle: int) -> None:
+        """Connect a leg's (perhaps new) conference port to its recorder, player and peer."""
+        leg = self._legs.get(handle)
+        media = leg.audio() if leg else None
+        if media is None:
+            return
+        if handle in self._recorders:
+            media.startTransmit(self._recorders[handle])
+        if handle in self._players:
+            self._players[handle].startTransmit(media)
+        peer = self._legs.get(self._bridges.get(handle, 0))
+        peer_media = peer.audio() if peer else None
+        if peer_media is not None:
+            media.startTransmit(peer_media)
+            peer_media.startTransmit(media)
+
+    # accounts
+
+    def add_account(self, name: str, options: AccountOptions) -> None:
+        """Answer for an address, and register it when it has a registrar. Unavailable beyond the engine's accounts."""
+        config = pj.AccountConfig()
+        config.idUri = options.uri
+        config.regConfig.registrarUri = options.registrar
+        config.regConfig.timeoutSec = options.expires_s
+        config.regConfig.retryIntervalSec = config.regConfig.firstRetryIntervalSec = 2
+        proxy = options.proxy or self._options.proxy
+        if proxy:
+            config.sipConfig.proxies.append(proxy)
+        if options.username:
+            config.sipConfig.authCreds.append(
+                pj.AuthCredInfo("digest", options.realm, options.username, 0, options.password)
+            )
+        config.natConfig.iceEnabled = False
+        config.mediaConfig.ipv6Use = pj.PJSUA_IPV6_DISABLED
+        rtp = config.mediaConfig.transportConfig
+        rtp.port, rtp.portRange = self._options.rtp_port, self._options.rtp_ports
+        rtp.publicAddress = self._options.rtp_address
+        if _is_ours(self._options.rtp_address):
+            rtp.boundAddress = self._options.rtp_address
+        account = _Account(self, name)
+        try:
+            account.create(config)
+        except pj.Error as error:
+            raise Unavailable(f"The engine takes no account {name}: {error.reason}", retryable=False) from None
+        self._accounts[name] = account
+
+    # MediaPort
+
+    def pump(self) -> list[PortEvent]:
+        for _ in range(EVENTS_PER_PUMP):
+            if self._endpoint.libHandleEvents(0) <= 0:
+                break
+        now = self.clock.monotonic()
+        if self._options.silence_s and now - self._watched_mono_s >= WATCH_S:
+            self._watched_mono_s = now
+            for leg in list(self._legs.values()):
+                leg.listen(now, self._options.silence_s)
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def legs_in_use(self) -> int:
+        return len(self._legs)
+
+    def dial(self, target: DialTarget, account: str = "") -> tuple[int, str]:
+        owner = self._accounts[account or next(iter(self._accounts))]
+        leg = self.keep(lambda handle: _Leg(self, owner, handle))
+        parameters = _parameters(0, "", target.headers)
+        parameters.opt.audioCount, parameters.opt.videoCount = 1, 0
+        parameters.txOption.localUri = target.from_uri
+        try:
+            leg.makeCall(target.uri, parameters)
+        except pj.Error as error:
+            self.forget(leg.handle)
+            raise Unavailable(f"{error.reason} ({error.status})") from None
+        return leg.handle, leg.getInfo().callIdString
+
+    def ring(self, handle: int, status: int, headers: Mapping[str, str]) -> None:
+        self._with(handle, lambda leg: leg.answer(_parameters(status, "", headers)))
+
+    def answer(self, handle: int, headers: Mapping[str, str]) -> None:
+        self._with(handle, lambda leg: leg.answer(_parameters(200, "", headers)))
+
+    def hangup(self, handle: int, status: int, reason: str, headers: Mapping[str, str]) -> None:
+        def end(leg: _Leg) -> None:
+            leg.measure()
+            leg.measured = True
+            leg.hangup(_parameters(status, reason, headers))
+
+        self._with(handle, end)
+
+    def bridge(self, one: int, two: int) -> None:
+        self._bridges[one], self._bridges[two] = two, one
+        self.rewire(one)
+
+    def unbridge(self, one: int, two: int) -> None:
+        self._bridges.pop(one, None)
+        self._bridges.pop(two, None)
+        first, second = self._audio(one), self._audio(two)
+        if first is not None and second is not None:
+            for source, sink in ((first, second), (second, first)):
+                try:
+                    source.stopTransmit(sink)
+                except pj.Error:
+                    continue  # was not connected
+
+    def start_recording(self, handle: int, path: Path) -> float:
+        recorder = pj.AudioMediaRecorder()
+        try:
+            recorder.createRecorder(str(path))
+            self._silence.startTransmit(recorder)
+        except pj.Error as error:
+            raise Unavailable(f"{path.name} cannot be recorded: {error.reason}") from None
+        self._recorders[handle] = recorder
+        started = self.clock.monotonic()
+        self.rewire(handle)
+        return started
+
+    def stop_recording(self, handle: int) -> None:
+        self._recorders.pop(handle, None)  # the last reference: the file is closed with it
+
+    def send_dtmf(self, handle: int, digit: str, method: str) -> None:
+        parameters = pj.CallSendDtmfParam()
+        parameters.digits = digit
+        info = method == "info"
+        parameters.method = pj.PJSUA_DTMF_METHOD_SIP_INFO if info else pj.PJSUA_DTMF_METHOD_RFC2833
+        self._with(handle, lambda leg: leg.sendDtmf(parameters))
+
+    def close(self) -> None:
+        self._recorders.clear()
+        self._players.clear()
+        self._legs_ended()
+        for account in self._accounts.values():
+            account.shutdown()
+        self._accounts.clear()
+        del self._silence
+        sys.last_traceback = None
+        gc.collect()
+        self._endpoint.libDestroy()
+        del self._endpoint
+
+    # what only phones use
+
+    def play(self, handle: int, path: Path) -> None:
+        """Play a WAV file once into a leg, as if it were spoken into the phone."""
+        player = pj.AudioMediaPlayer()
+        try:
+            player.createPlayer(str(path), pj.PJMEDIA_FILE_NO_LOOP)
+        except pj.Error as error:
+            raise Unavailable(f"{path} cannot be played: {error.reason}", retryable=False) from None
+        self._players[handle] = player
+        self.rewire(handle)
+
+    def hold(self, handle: int, on: bool) -> None:
+        """Put the other side on hold, or take it back, by re-INVITE."""
+        parameters = pj.CallOpParam(True)
+        if on:
+            self._with(handle, lambda leg: leg.setHold(parameters))
+        else:
+            parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
+            self._with(handle, lambda leg: leg.reinvite(parameters))
+
+    # helpers
+
+    def _with(self, handle: int, act: Callable[[_Leg], Any]) -> None:
+        leg = self._legs.get(handle)
+        if leg is None:
+            return
+        try:
+            act(leg)
+        except pj.Error as error:
+            if error.status != SESSION_GONE:
+                _log.warning("engine refused", extra={"handle": handle, "reason": error.reason, "status": error.status})
+
+    def _audio(self, handle: int) -> Any | None:
+        leg = self._legs.get(handle)
+        return leg.audio() if leg else None
+
+    def _legs_ended(self) -> None:
+        """Hang up what still runs and give the engine a moment to let go."""
+        for handle in list(self._legs):
+            self.hangup(handle, 503, "", {})
+        deadline = self.clock.monotonic() + 1.0
+        while self._legs and self.clock.monotonic() < deadline:
+            self._endpoint.libHandleEvents(10)
+        self._legs.clear()
+
+
+def _parameters(status: int, reason: str, headers: Mapping[str, str]) -> Any:
+    parameters = pj.CallOpParam(True)
+    parameters.statusCode = status
+    parameters.reason = reason
+    for name, value in headers.items():
+        header = pj.SipHeader()
+        header.hName, header.hValue = name, value
+        parameters.txOption.headers.append(header)
+    return parameters
+
+
+def _is_ours(address: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def count_legs(clock: Clock) -> None:
+    """Print 1, 2, 3 … while the engine takes one more leg, then end the process at once. For a process of its own:
+    what it costs to find the limit (unanswered INVITEs, an abort) dies with it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        engine = Engine(EngineOptions("127.0.0.1", 0, "127.0.0.1", 0, 0), clock)
+        engine.add_account("probe", AccountOptions("sip:probe@127.0.0.1"))
+        target = DialTarget(f"sip:nobody@127.0.0.1:{mute.getsockname()[1]}", "")
+        try:
+            for legs in range(1, LEGS_ASKED + 1):
+                engine.dial(target)
+                print(legs, flush=True)
+        except Unavailable:
+            pass
+        os._exit(0)
