@@ -31,6 +31,7 @@ F = TypeVar("F", bound=Callable[..., None])
 
 CLOCK_RATE = 8000
 LEGS_ASKED = 512  # the engine clamps it silently to what it was compiled for
+ACCOUNTS_MAX = 8  # the packaged engine aborts the process at the ninth
 EVENTS_PER_PUMP = 64  # SIP events handled at most before the loop gets its turn
 WATCH_S = 1.0  # how often the streams are looked at for silence
 SESSION_GONE = 171140  # PJSIP_ESESSIONTERMINATED: the leg ended while we asked; a normal race
@@ -225,6 +226,7 @@ class Engine:
         self._bridges: dict[int, int] = {}
         self._recorders: dict[int, Any] = {}
         self._players: dict[int, Any] = {}
+        self._paused: set[int] = set()
         self._accounts: dict[str, _Account] = {}
         self._last_handle = 0
         self._watched_mono_s = clock.monotonic()
@@ -285,6 +287,7 @@ class Engine:
         if peer is not None:
             self._bridges.pop(peer, None)
         self._players.pop(handle, None)
+        self._paused.discard(handle)
 
     def rewire(self, handle: int) -> None:
         """Connect a leg's (perhaps new) conference port to its recorder, player and peer."""
@@ -294,7 +297,7 @@ class Engine:
             return
         if handle in self._recorders:
             media.startTransmit(self._recorders[handle])
-        if handle in self._players:
+        if handle in self._players and handle not in self._paused:
             self._players[handle].startTransmit(media)
         peer = self._legs.get(self._bridges.get(handle, 0))
         peer_media = peer.audio() if peer else None
@@ -306,6 +309,8 @@ class Engine:
 
     def add_account(self, name: str, options: AccountOptions) -> None:
         """Answer for an address, and register it when it has a registrar. Unavailable beyond the engine's accounts."""
+        if len(self._accounts) >= ACCOUNTS_MAX:
+            raise Unavailable(f"The engine takes {ACCOUNTS_MAX} accounts.", retryable=False)
         config = pj.AccountConfig()
         config.idUri = options.uri
         config.regConfig.registrarUri = options.registrar
@@ -442,9 +447,14 @@ class Engine:
     def hold(self, handle: int, on: bool) -> None:
         """Put the other side on hold, or take it back, by re-INVITE."""
         parameters = pj.CallOpParam(True)
+        media = self._audio(handle)
         if on:
+            self._paused.add(handle)
+            if media is not None and handle in self._players:
+                self._players[handle].stopTransmit(media)
             self._with(handle, lambda leg: leg.setHold(parameters))
         else:
+            self._paused.discard(handle)
             parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
             self._with(handle, lambda leg: leg.reinvite(parameters))
 
