@@ -3,13 +3,15 @@
 `<data>/spool/<tenant_id>/<recording_id>/` holds `caller.wav` and `callee.wav` (mono, 8 kHz, 16 bit, as the engine
 writes them), `meta.json` (written and fsynced as soon as both recorders run) and `ended.json` (written when the call
 has ended, by the worker or by recovery after its death). A folder with `ended.json` is ready to be made into one
-stereo file; the recorder removes the folder after its journal line and its job are on disk.
+stereo file; the recorder removes the folder after its journal line and its job are on disk. Names that begin with a
+dot are being removed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,6 +82,19 @@ def ready(spool_dir: Path) -> Iterator[Path]:
     """Folders whose call has ended, in no particular order."""
     for path in spool_dir.glob("*/*/ended.json"):
         yield path.parent
+
+
+def remove(path: Path) -> None:
+    """Take a folder out of the spool, whole or not at all: a half-removed one would be taken for a silent call."""
+    gone = path.parent.parent / f".done-{path.name}"
+    path.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def sweep(spool_dir: Path) -> None:
+    """Delete what a process killed inside remove() left."""
+    for gone in spool_dir.glob(".done-*"):
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _write(path: Path, value: object) -> None:
