@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +35,10 @@ def settings(tmp_path: Path) -> Settings:
     return load(tmp_path / "data")
 
 
-@pytest.fixture
-def world(settings: Settings) -> Iterator[World]:
+@pytest.fixture(scope="session")
+def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of the default world, made once per run: hashing eight passwords takes seconds."""
+    settings = load(tmp_path_factory.mktemp("world") / "data")
     db = engine.migrate(settings)
     clock = SystemClock()
     tenants = [
@@ -58,5 +61,17 @@ def world(settings: Settings) -> Iterator[World]:
                 f"correct horse {role}",
                 own_extension="101" if role == "agent" else None,
             )
-    yield World(settings, db, clock, *tenants)
+    with db.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")  # everything into the one file that is copied
+    db.dispose()
+    return settings.data / "callbench.sqlite"
+
+
+@pytest.fixture
+def world(settings: Settings, populated: Path) -> Iterator[World]:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    shutil.copy(populated, settings.data)  # mode included
+    db = engine.connect(settings)
+    acme, birch = directory.tenants(db)
+    yield World(settings, db, SystemClock(), acme, birch)
     db.dispose()
