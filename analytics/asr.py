@@ -28,25 +28,27 @@ WINDOW_S = 30.0
 WINDOW_FRAMES = 3000
 TRIM_S_MIN = 2.0  # shorter chunks keep the full window: trimmed, their error rate rises
 BATCH_MAX = 4
+BATCH_S_MAX = 60.0  # bounds memory, and how long a stopping process must wait
 BATCH_SPREAD = 1.5  # a batch costs as much as its longest chunk: longest / shortest stays under this
 COMPRESSION_MAX = 2.0  # suspicious beyond: loops compress well
 LOGPROB_MIN = -1.0
 TOKENS_PER_S_MAX = 10.0
+TOKENS_MAX = 200  # the decoder holds 448 with its prompt
 NO_SPEECH_MIN = 0.6  # with a poor log-probability even after the second look: nothing was said
 DETECT_S_MAX = 30.0
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What one chunk gave. Word times are seconds from the chunk's start. `suspicious` says why a second look (full
-    window, beam 5) was needed."""
+    """What one chunk gave. Word times are seconds from the chunk's start. `capped`: the engine was stopped at the
+    token limit, which ends loops but may cut fast speech."""
 
     words: tuple[Word, ...]
     tokens: int
     avg_logprob: float
     no_speech: float
     compression: float
-    suspicious: str | None = None
+    capped: bool
 
 
 def speech_probabilities(channel: Floats) -> Floats:
@@ -76,6 +78,7 @@ class Recogniser:
             ) from error
         self._pipeline = BatchedInferencePipeline(self._whisper)
         self._tokenizers: dict[str, Tokenizer] = {}
+        self.second_looks = 0  # chunks decoded again since the start
 
     @property
     def languages(self) -> frozenset[str]:
@@ -92,27 +95,32 @@ class Recogniser:
 
     def recognise(self, chunks: Sequence[Floats], language: str) -> list[Heard]:
         """Words of chunks of at most 30 s of speech each, in the given language; one Heard per chunk."""
-        first = self._decode(chunks, language, beam=1, trimmed=min(map(len, chunks)) >= TRIM_S_MIN * RATE)
+        trimmed = min(map(len, chunks)) >= TRIM_S_MIN * RATE
+        longest_s = max(map(len, chunks)) / RATE
+        first = self._decode(chunks, language, beam=1, trimmed=trimmed, tokens_max=int(12 + 6 * longest_s))
         return [self._second_look(c, h, language) for c, h in zip(chunks, first, strict=True)]
 
     def _second_look(self, chunk: Floats, heard: Heard, language: str) -> Heard:
-        why = suspicion(heard, len(chunk) / RATE)
-        if why is None:
+        """The result, or when it is suspicious that of a full window with beam 5; no words when even that is bad."""
+        duration_s = len(chunk) / RATE
+        if suspicion(heard, duration_s) is None:
             return heard
-        (again,) = self._decode([chunk], language, beam=5, trimmed=False)
-        still = suspicion(again, len(chunk) / RATE)
+        self.second_looks += 1
+        (again,) = self._decode([chunk], language, beam=5, trimmed=False, tokens_max=int(12 + 12 * duration_s))
+        still = suspicion(again, duration_s)
         if still is not None and (again.no_speech > NO_SPEECH_MIN or again.compression > COMPRESSION_MAX):
-            again = dataclasses.replace(again, words=())
-        return dataclasses.replace(again, suspicious=why)
+            return dataclasses.replace(again, words=())
+        return again
 
-    def _decode(self, chunks: Sequence[Floats], language: str, *, beam: int, trimmed: bool) -> list[Heard]:
-        longest_s = max(map(len, chunks)) / RATE
+    def _decode(
+        self, chunks: Sequence[Floats], language: str, *, beam: int, trimmed: bool, tokens_max: int
+    ) -> list[Heard]:
         tokenizer = self._tokenizer(language)
-        options = _options(tokenizer, beam, min(int(12 + 6 * longest_s), 200))
+        options = _options(tokenizer, beam, min(tokens_max, TOKENS_MAX))
         metadata = [{"offset": 0.0, "duration": len(c) / RATE} for c in chunks]
         self._pipeline.last_speech_timestamp = 0.0
         decoded = self._pipeline.forward(self._features(chunks, trimmed), tokenizer, metadata, options)
-        return [_heard(parts, len(c) / RATE) for parts, c in zip(decoded, chunks, strict=True)]
+        return [_heard(parts, len(c) / RATE, options.max_new_tokens) for parts, c in zip(decoded, chunks, strict=True)]
 
     def _features(self, chunks: Sequence[Floats], trimmed: bool) -> Floats:
         """Log-mel features, shape (len(chunks), mels, frames): the full window, or the longest chunk and 1 s."""
@@ -137,28 +145,30 @@ def suspicion(heard: Heard, duration_s: float) -> str | None:
         return "repeats itself"
     if heard.avg_logprob < LOGPROB_MIN:
         return "improbable"
+    if heard.capped:
+        return "not finished"
     if heard.tokens > 8 and heard.tokens / duration_s > TOKENS_PER_S_MAX:
         return "too fast"
     return None
 
 
 def batches(lengths_s: Sequence[float]) -> list[list[int]]:
-    """Indices of chunks that are decoded together: similar in length, at most BATCH_MAX; short ones (which need the
-    full window) apart from those that are trimmed. Longest first."""
+    """Indices of chunks that are decoded together: similar in length, at most BATCH_MAX and BATCH_S_MAX; short ones
+    (which need the full window) apart from those that are trimmed. Longest first."""
     order = sorted(range(len(lengths_s)), key=lambda i: -lengths_s[i])
     out: list[list[int]] = []
     for i in order:
         head = lengths_s[out[-1][0]] if out else 0.0
         short = lengths_s[i] < TRIM_S_MIN
         fits = head < TRIM_S_MIN if short else head <= BATCH_SPREAD * lengths_s[i]
-        if out and len(out[-1]) < BATCH_MAX and fits:
+        if out and len(out[-1]) < BATCH_MAX and fits and (len(out[-1]) + 1) * head <= BATCH_S_MAX:
             out[-1].append(i)
         else:
             out.append([i])
     return out
 
 
-def _heard(parts: list[dict[str, Any]], duration_s: float) -> Heard:
+def _heard(parts: list[dict[str, Any]], duration_s: float, tokens_max: int) -> Heard:
     """Flatten the engine's sub-segments of one chunk; times are held inside the chunk and in order."""
     words = []
     clock = 0.0
@@ -170,12 +180,14 @@ def _heard(parts: list[dict[str, Any]], duration_s: float) -> Heard:
         end = min(max(float(raw["end"]), start), duration_s)
         clock = end
         words.append(Word(text, round(start, 3), round(end, 3), round(float(raw["probability"]), 4)))
+    tokens = sum(len(part["tokens"]) for part in parts)
     return Heard(
         tuple(words),
-        tokens=sum(len(part["tokens"]) for part in parts),
+        tokens=tokens,
         avg_logprob=float(parts[0]["avg_logprob"]) if parts else 0.0,
         no_speech=float(parts[0]["no_speech_prob"]) if parts else 1.0,
         compression=max((float(part["compression_ratio"]) for part in parts), default=0.0),
+        capped=tokens >= tokens_max,
     )
 
 

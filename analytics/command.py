@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 import sqlalchemy as sa
-from ingest.audio import decode
 
-from analytics.transcriber import Transcriber
 from pbx_core import log
 from pbx_core.clock import SystemClock
 from pbx_core.feed import Journal, orphans
@@ -17,6 +15,7 @@ from pbx_core.settings import load
 from pbx_core.store import engine, heartbeat
 
 POLL_S = 0.5
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 NICENESS = 10  # calls come first: speech recognition only gets what they leave
 
 _log = log.get(__name__)
@@ -27,6 +26,12 @@ _log = log.get(__name__)
 @click.pass_obj
 def transcribe(data: Path, slot: int) -> None:
     """Measure and transcribe recordings as they come, with one thread."""
+    for variable in ONE_THREAD:  # read when numpy is loaded, so the engine is imported only below
+        os.environ[variable] = "1"
+    from ingest.audio import decode
+
+    from analytics.transcriber import Transcriber
+
     settings = load(data)
     name = f"transcribe-{slot}"
     log.setup(name, settings.log_level)

@@ -20,6 +20,11 @@ class Choice:
     unsupported: str | None
 
 
+def codes(names: Sequence[str]) -> tuple[str, ...]:
+    """ISO 639-1 codes from names as people configure them: "en-GB" and " EN" are en."""
+    return tuple(dict.fromkeys(n.strip().lower().replace("_", "-").split("-")[0] for n in names if n.strip()))
+
+
 def choose(heard: Mapping[str, float], spoken: Sequence[str], supported: Collection[str]) -> Choice:
     """heard: probability by language, as the model hears the call (may be empty when nothing in `spoken` is
     supported). spoken: the tenant's languages. supported: what the model can write."""

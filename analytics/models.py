@@ -85,22 +85,31 @@ BASE = Packaged(
 def ensure(settings: Settings, packaged: Packaged = BASE) -> Model:
     """The verified model, put together when it is not there yet. Repeating it is cheap; several processes may do it at
     once. ConfigError says what to install or set when there is none, or what to remove when it is damaged."""
-    settings.models_dir.mkdir(parents=True, exist_ok=True)
-    if settings.model_dir is not None:
-        return _configured(settings, settings.model_dir)
-    path = settings.models_dir / packaged.name
-    with _locked(settings.models_dir / f"{packaged.name}.lock"):
-        if not path.is_dir():
-            _assemble(path, packaged)
-        sha256 = _verified(settings.models_dir, path, packaged.pieces[0].sha256)
-    return Model(packaged.name, path, sha256)
+    try:
+        settings.models_dir.mkdir(parents=True, exist_ok=True)
+        if settings.model_dir is not None:
+            return _configured(settings, settings.model_dir)
+        path = settings.models_dir / packaged.name
+        with _locked(settings.models_dir / f"{packaged.name}.lock"):
+            if not path.is_dir():
+                _assemble(path, packaged)
+            sha256 = _verified(settings.models_dir, path, packaged.pieces[0].sha256)
+        return Model(packaged.name, path, sha256)
+    except OSError as error:
+        raise ConfigError(
+            f"The speech model in {settings.model_dir or settings.models_dir} cannot be read or written "
+            f"({error.strerror}); recordings wait. Check the disk (150 MB are needed) and the permissions.",
+            error_id=_ERROR_ID,
+        ) from error
 
 
 def _configured(settings: Settings, path: Path) -> Model:
-    if not (path / "model.bin").is_file():
+    lacking = [name for name in ("model.bin", "tokenizer.json") if not (path / name).is_file()]
+    if lacking:
         raise ConfigError(
-            f"model_dir = {path} holds no model.bin, so nothing is transcribed; recordings wait. Point model_dir at a "
-            "directory made by ct2-transformers-converter, or leave it out to use the packaged weights.",
+            f"model_dir = {path} holds no {' and no '.join(lacking)}, so nothing is transcribed; recordings wait. "
+            "Point model_dir at a directory made by ct2-transformers-converter (with --copy_files tokenizer.json), or leave "
+            "it out to use the packaged weights.",
             error_id=_ERROR_ID,
         )
     return Model(path.name, path, _verified(settings.models_dir, path, settings.model_sha256 or None))
@@ -118,12 +127,6 @@ def _assemble(path: Path, packaged: Packaged) -> None:
         _fsync(scratch)
         scratch.rename(path)
         _fsync(path.parent)
-    except OSError as error:
-        raise ConfigError(
-            f"The speech model cannot be written to {path} ({error.strerror}); recordings wait. Free about 150 MB on "
-            "that volume, or set model_dir to a model that exists.",
-            error_id=_ERROR_ID,
-        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _log.info("speech model put together", extra={"path": str(path)})

@@ -173,6 +173,7 @@ class Transcriber:
                 "language": heard.language,
                 "audio_s": heard.audio_s,
                 "cpu_s": heard.cpu_s,
+                "second_looks": recogniser.second_looks,
             },
         )
 

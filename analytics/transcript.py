@@ -55,7 +55,7 @@ Progress = Callable[[float], None]  # called with 0..1 between pieces of work; m
 def listen(samples: NDArray[np.float32]) -> Speech:
     """Voice activity of both channels, each freed of the other's echo. samples: float32, shape (n, 2), −1..1, 16 kHz;
     column 0 caller."""
-    channels = [np.ascontiguousarray(samples[:, i]) for i in (0, 1)]
+    channels = [samples[:, i] for i in (0, 1)]  # views: a call of hours fills gigabytes
     raw = [asr.speech_probabilities(c) for c in channels]
     own = [echo.suppress(channels[i], channels[1 - i], raw[i], raw[1 - i]) for i in (0, 1)]
     duration_s = len(samples) / RATE
@@ -79,15 +79,16 @@ def transcribe(
     recogniser: Recogniser,
     progress: Progress,
 ) -> TranscriptRecord:
-    """The words of one recording. languages: what the tenant speaks."""
+    """The words of one recording. languages: what the tenant speaks; none: whatever the model knows."""
     cpu = time.process_time()
     stretches = _stretches(samples, speech)
     if not stretches:
         return _record(subject, recogniser, speech, cpu, "empty", "Nobody speaks in this recording.")
     heard: dict[str, float] = {}
-    if any(code in recogniser.languages for code in languages):
+    spoken = language.codes(languages) or tuple(sorted(recogniser.languages))
+    if any(code in recogniser.languages for code in spoken):
         heard = recogniser.language_probabilities(_sample(stretches))
-    choice = language.choose(heard, languages, recogniser.languages)
+    choice = language.choose(heard, spoken, recogniser.languages)
     progress(0.1)
     if choice.unsupported or choice.language is None:
         return _record(subject, recogniser, speech, cpu, "unsupported", choice.unsupported, choice)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics.language import choose
+from analytics.language import choose, codes
 
 WHISPER = frozenset({"en", "ru", "kk", "tr", "uz", "sw", "de"})
 
@@ -39,3 +39,7 @@ def test_a_tenant_whose_only_language_is_unsupported() -> None:
 
 def test_several_unsupported_languages_leave_the_language_open() -> None:
     assert choose({}, ("ky", "ug"), WHISPER).language is None
+
+
+def test_codes_are_read_as_people_write_them() -> None:
+    assert codes((" EN-gb", "ru", "en", "")) == ("en", "ru")

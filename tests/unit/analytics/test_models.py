@@ -87,6 +87,7 @@ def test_a_configured_directory_is_taken_and_its_hash_told(tmp_path: Path) -> No
     own = tmp_path / "own"
     own.mkdir()
     (own / "model.bin").write_bytes(b"weights")
+    (own / "tokenizer.json").touch()
     model = models.ensure(load(tmp_path / "data", model_dir=own))
     assert (model.path, model.sha256) == (own, hashlib.sha256(b"weights").hexdigest())
 
@@ -95,6 +96,7 @@ def test_a_configured_hash_that_differs_is_refused(tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     (own / "model.bin").write_bytes(b"weights")
+    (own / "tokenizer.json").touch()
     with pytest.raises(ConfigError, match="model_sha256"):
         models.ensure(load(tmp_path / "data", model_dir=own, model_sha256="0" * 64))
 

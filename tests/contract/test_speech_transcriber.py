@@ -1,0 +1,266 @@
+"""The transcription process with the real model: what it writes, and what hurts only one job."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from analytics.transcriber import Decode, Transcriber
+from ingest.audio import decode
+from pbx_core import feed
+from pbx_core.clock import SystemClock, random_id
+from pbx_core.domain.records import TranscriptRecord, TurnsRecord
+from pbx_core.errors import Unavailable
+from pbx_core.feed import Journal
+from pbx_core.settings import Settings
+from pbx_core.store import jobs, services
+from pbx_core.store.directory import Tenant
+from pbx_core.store.schema import job
+from tests.conftest import World
+from tests.support import speech
+from tests.support.waiting import until
+
+
+@dataclass(frozen=True)
+class ShiftedClock(SystemClock):
+    """The machine's clock, moved on by hand."""
+
+    ahead_s: list[float] = field(default_factory=lambda: [0.0])
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead_s[0])
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead_s[0]
+
+
+def recorded(world: World, tenant: Tenant, samples: speech.Samples | bytes | None) -> str:
+    """A recording that waits for its transcript: stored as WebM, as these bytes, or not at all."""
+    recording_id = random_id()
+    path = f"{tenant.tenant_id}/2026/01/{recording_id}.webm"
+    file = world.settings.recordings_dir / path
+    if isinstance(samples, bytes):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(samples)
+    elif samples is not None:
+        speech.write_webm(file, samples)
+    payload = {"recording_id": recording_id, "call_id": "c" * 32, "path": path}
+    jobs.enqueue(world.db, world.clock, "transcribe", recording_id, tenant.tenant_id, payload)
+    return recording_id
+
+
+def journalled(settings: Settings) -> list[Any]:
+    """Every record in the transcribers' journals, in order of writing."""
+    entries = []
+    for segment in feed.segments(settings.journal_dir):
+        if segment.startswith("transcribe-"):
+            lines = feed.read(settings.journal_dir, segment)
+            entries += [feed.decode(line.raw) for line in lines]
+    return [entry.record for entry in entries if entry.record is not None]
+
+
+def transcripts(settings: Settings) -> list[TranscriptRecord]:
+    return [r for r in journalled(settings) if isinstance(r, TranscriptRecord)]
+
+
+def state_of(world: World, recording_id: str) -> jobs.JobView:
+    view = jobs.look(world.db, "transcribe", recording_id)
+    assert view is not None
+    return view
+
+
+MakeTranscriber = Callable[..., Transcriber]
+
+
+@pytest.fixture
+def clock() -> ShiftedClock:
+    return ShiftedClock()
+
+
+@pytest.fixture
+def transcriber(world: World, clock: ShiftedClock) -> Iterator[MakeTranscriber]:
+    """Makes a transcriber in this process, with the shared weights unless told otherwise."""
+    with contextlib.ExitStack() as stack:
+
+        def make(decoder: Decode = decode, stop: threading.Event | None = None, **settings: Any) -> Transcriber:
+            chosen = world.settings.model_copy(update={"model_dir": speech.model().path, **settings})
+            journal = Journal(chosen.journal_dir, "transcribe-0", clock)
+            stack.callback(journal.close)
+            return Transcriber(chosen, world.db, clock, journal, "transcribe-0", decoder, stop or threading.Event())
+
+        yield make
+
+
+def test_a_recording_gets_its_turns_and_then_its_words(world: World, transcriber: MakeTranscriber) -> None:
+    recording_id = recorded(world, world.acme, speech.dialogue("appointment"))
+    worker = transcriber()
+    assert worker.step()
+    turns, transcript = journalled(world.settings)
+    assert isinstance(turns, TurnsRecord)
+    assert isinstance(transcript, TranscriptRecord)
+    for record in (turns, transcript):
+        assert (record.recording_id, record.call_id) == (recording_id, "c" * 32)
+        assert record.tenant_id == world.acme.tenant_id
+    assert (transcript.status, transcript.language) == ("done", "en")
+    assert "appointment on tuesday" in " ".join(u.text for u in transcript.utterances).lower()
+    assert transcript.model_sha256 == speech.model().sha256
+    assert state_of(world, recording_id).state == "done"
+    assert worker.board.detail() == {"state": "idle", "recording_id": None, "progress": 0.0, "done": 1}
+    assert not worker.step()
+
+
+def test_damaged_and_missing_recordings_fail_and_the_next_goes_on(world: World, transcriber: MakeTranscriber) -> None:
+    short = speech.dialogue("appointment")[: 4 * 16000]
+    damaged = recorded(world, world.acme, os.urandom(5000))
+    missing = recorded(world, world.birch, None)
+    good = recorded(world, world.birch, short)
+    worker = transcriber()
+    while worker.step():
+        pass
+    by_id = {t.recording_id: t for t in transcripts(world.settings)}
+    for failed in (damaged, missing):
+        assert by_id[failed].status == "failed"
+        assert by_id[failed].reason
+        assert state_of(world, failed).state == "failed"
+        assert state_of(world, failed).reason == by_id[failed].reason
+    assert "missing" in (by_id[missing].reason or "")
+    assert by_id[good].status == "done"
+
+
+def test_a_path_out_of_the_recordings_is_refused(world: World, transcriber: MakeTranscriber, tmp_path: Path) -> None:
+    speech.write_webm(world.settings.data / "secret.webm", np.zeros((16000, 2), dtype=np.float32))
+    payload = {"recording_id": "e" * 32, "call_id": "c" * 32, "path": "../secret.webm"}
+    jobs.enqueue(world.db, world.clock, "transcribe", "e" * 32, world.acme.tenant_id, payload)
+    transcriber().step()
+    (record,) = transcripts(world.settings)
+    assert record.status == "failed"
+    assert "recordings directory" in (record.reason or "")
+
+
+def test_without_a_model_jobs_wait_and_the_board_says_what_to_do(
+    world: World, transcriber: MakeTranscriber, clock: ShiftedClock, tmp_path: Path
+) -> None:
+    recording_id = recorded(world, world.acme, speech.dialogue("appointment")[: 4 * 16000])
+    later = tmp_path / "model"
+    worker = transcriber(model_dir=later)
+    assert not worker.step()
+    assert worker.board.detail()["state"].startswith("no model: ")
+    assert "model_dir" in worker.board.detail()["state"]
+    assert state_of(world, recording_id).state == "ready"
+    later.symlink_to(speech.model().path)
+    clock.ahead_s[0] += 60
+    assert worker.step()
+    assert state_of(world, recording_id).state == "done"
+
+
+def test_a_directory_that_is_no_model_is_said_not_raised(
+    world: World, transcriber: MakeTranscriber, tmp_path: Path
+) -> None:
+    (tmp_path / "model.bin").write_bytes(b"no weights at all")
+    (tmp_path / "tokenizer.json").touch()
+    worker = transcriber(model_dir=tmp_path)
+    assert not worker.step()
+    assert "cannot be loaded" in worker.board.detail()["state"]
+
+
+def test_work_whose_lease_another_took_leaves_no_transcript(world: World, transcriber: MakeTranscriber) -> None:
+    recording_id = recorded(world, world.acme, speech.dialogue("appointment")[: 4 * 16000])
+
+    def robbed(path: Path) -> speech.Samples:
+        with world.db.begin() as connection:
+            connection.execute(sa.update(job).values(leased_by="transcribe-1/1"))
+        return decode(path)
+
+    assert transcriber(robbed).step()
+    assert transcripts(world.settings) == []
+    assert state_of(world, recording_id).state == "leased"
+
+
+def test_a_stop_in_mid_work_puts_the_job_back_untried(world: World, transcriber: MakeTranscriber) -> None:
+    recording_id = recorded(world, world.acme, speech.dialogue("appointment")[: 4 * 16000])
+    stop = threading.Event()
+
+    def stopped(path: Path) -> speech.Samples:
+        stop.set()
+        return decode(path)
+
+    assert transcriber(stopped, stop).step()
+    assert transcripts(world.settings) == []
+    view = state_of(world, recording_id)
+    assert (view.state, view.tries) == ("ready", 0)
+
+
+def test_a_full_disk_delays_the_job_without_counting(world: World, transcriber: MakeTranscriber) -> None:
+    recording_id = recorded(world, world.acme, speech.dialogue("appointment")[: 4 * 16000])
+
+    def full(path: Path) -> speech.Samples:
+        raise Unavailable("The journal cannot take a line: the disk is full.")
+
+    worker = transcriber(full)
+    assert worker.step()
+    assert not worker.step()
+    assert (state_of(world, recording_id).state, state_of(world, recording_id).tries) == ("ready", 0)
+
+
+def test_a_job_that_breaks_every_time_is_put_aside_with_its_reason(
+    world: World, transcriber: MakeTranscriber, clock: ShiftedClock
+) -> None:
+    recording_id = recorded(world, world.acme, speech.dialogue("appointment")[: 4 * 16000])
+
+    def broken(path: Path) -> speech.Samples:
+        raise RuntimeError("engine on fire")
+
+    worker = transcriber(broken)
+    while worker.step():
+        clock.ahead_s[0] += 1000
+    view = state_of(world, recording_id)
+    assert (view.state, view.tries) == ("failed", jobs.TRIES_MAX)
+    (record,) = transcripts(world.settings)
+    assert record.status == "failed"
+    assert "engine on fire" in (record.reason or "")
+
+
+def started(world: World) -> subprocess.Popen[bytes]:
+    """`callbench transcribe` as the supervisor starts it."""
+    environment = {**os.environ, "CALLBENCH_MODEL_DIR": str(speech.model().path)}
+    command = [sys.executable, "-m", "pbx_core.cli", "--data", str(world.settings.data), "transcribe", "--slot", "0"]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+
+def test_a_killed_transcription_is_taken_up_again_and_gives_one_transcript(world: World) -> None:
+    long_call = np.concatenate([speech.dialogue(name) for name in ("sales", "crosstalk")])
+    recording_id = recorded(world, world.acme, long_call)
+    first = started(world)
+
+    def at_work() -> bool:
+        rows = services.all_services(world.db)
+        return any(r.name == "transcribe-0" and r.detail.get("recording_id") == recording_id for r in rows)
+
+    until(at_work, 30, what="the transcriber works")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert state_of(world, recording_id).state == "leased"
+    assert transcripts(world.settings) == []
+
+    second = started(world)
+    try:
+        until(lambda: state_of(world, recording_id).state == "done", 60, 0.2, "the second process ends the job")
+        assert [t.recording_id for t in transcripts(world.settings)] == [recording_id]
+        assert state_of(world, recording_id).tries == 2
+    finally:
+        second.terminate()
+        assert second.wait(timeout=20) == 0
+    assert not list(feed.orphans(world.settings.journal_dir, "transcribe-0"))
