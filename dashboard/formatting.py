@@ -1,0 +1,49 @@
+"""Numbers as people read them, and the one way in which changing text may enter a label."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!<>|~$:])")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+LABEL_CHARS_MAX = 64
+
+
+def plain(text: str) -> str:
+    """Text for a place where Streamlit reads Markdown (labels): every sign of markup is escaped, control and
+    direction marks are dropped, the length is cut. Text from outside belongs into st.text even so."""
+    return _MARKUP.sub(r"\\\1", _UNSAFE.sub(" ", text)[:LABEL_CHARS_MAX])
+
+
+def number(value: float | None, unit: str) -> str:
+    """A figure with its unit: share 0..1 as per cent, seconds as h:mm:ss or s, MOS with two digits, else a count."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        return f"{value * 100:.1f} %"
+    if unit == "s":
+        return seconds(value)
+    if unit == "MOS":
+        return f"{value:.2f}"
+    return f"{value:,.0f}".replace(",", "\u2009")
+
+
+def seconds(value: float) -> str:
+    """12.3 s, 4:05 min, 2:04:10 h."""
+    if value < 60:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"
+
+
+def moment(at: datetime | None, zone: ZoneInfo) -> str:
+    """A time of day in a zone, with the date when it is another day than the zone's today."""
+    if at is None:
+        return "never"
+    local = at.astimezone(zone)
+    same_day = local.date() == datetime.now(zone).date()
+    return local.strftime("%H:%M:%S" if same_day else "%d %b %Y %H:%M")

@@ -1,0 +1,30 @@
+"""Which pages there are. Their scripts lie in views/: a folder named pages would be served without our doors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+VIEWS = Path(__file__).parent / "views"
+MARK = (Path(__file__).parent / "web" / "static" / "mark.svg").read_text()
+
+
+def calls() -> st.Page:
+    """The list of calls, the first page."""
+    return st.Page(VIEWS / "calls.py", title="Calls", url_path="calls", default=True)
+
+
+def review() -> st.Page:
+    """One call; reached from the list or by an address with ?call=."""
+    return st.Page(VIEWS / "review.py", title="Review", url_path="review", visibility="hidden")
+
+
+def overview() -> st.Page:
+    """The figures."""
+    return st.Page(VIEWS / "overview.py", title="Overview", url_path="overview")
+
+
+def navigation() -> list[st.Page]:
+    """All of them, in the order of the menu."""
+    return [calls(), overview(), review()]

@@ -1,0 +1,59 @@
+"""Our own browser components: review page, list of calls, account line.
+
+Each is a Streamlit component of version 2 whose script only loads a module from /assets (behind the login, cached by
+its version). They insert text by textContent alone, and write by REST, not through Streamlit.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import streamlit as st
+
+from dashboard.web.routes import ASSETS, assets_version
+
+HTML = '<div class="cb"></div>'
+LOADER = """
+const loaded = import(new URL("/assets/{version}/{module}.js", document.baseURI).href);
+export default function (component) {{
+  const shown = loaded.then((module) => module.show(component));
+  return () => shown.then((close) => close?.());
+}}
+"""
+_REGISTERED = {"review", "calls", "account"}
+
+
+@cache
+def _sources(module: str) -> dict[str, str]:
+    css = (ASSETS / "player.css").read_text()
+    return {"html": HTML, "css": css, "js": LOADER.format(version=assets_version(), module=module)}
+
+
+def _mount(module: str, key: str, data: dict[str, Any], **callbacks: Any) -> Any:
+    component = st.components.v2.component(f"callbench_{module}", **_sources(module))
+    return component(key=key, data=data, **callbacks)
+
+
+def _nothing() -> None:
+    """Streamlit hands out a component's values only when a callback is given."""
+
+
+def review(call_id: str, revision: str, query: str, time_zone: str) -> str | None:
+    """The page of one call. revision changes when there is more to fetch; query is the list's filter, kept while
+    going from call to call. Returns where the person wants to go: a call id, "list", or None."""
+    data = {"call_id": call_id, "revision": revision, "query": query, "time_zone": time_zone}
+    wish: str | None = _mount("review", "review", data, on_go_change=_nothing).go
+    return wish
+
+
+def calls(rows: list[dict[str, Any]], query: str, time_zone: str) -> str | None:
+    """The rows of a page of calls; returns the id of the call that was opened, or None."""
+    data = {"rows": rows, "query": query, "time_zone": time_zone}
+    wish: str | None = _mount("calls", "calls", data, on_open_change=_nothing).open
+    return wish
+
+
+def account(name: str, role: str, tenant: str) -> None:
+    """One line: the tenant, who is signed in, and the button to sign out."""
+    _mount("account", "account", {"name": name, "role": role, "tenant": tenant})

@@ -1,0 +1,84 @@
+// The call list: one table on a wide screen, cards on a phone; every row is a real link.
+
+import { el, fill, paint } from "./dom.js";
+import { clock, day, DISPOSITIONS, number, party, percent, span, time } from "./format.js";
+
+const TRIGGER_MS = 1500;
+const STATES = { done: "Text", empty: "Nobody speaks", unsupported: "No text: language", failed: "No text: failed" };
+
+/** Called by the component for every change of its data: {rows, time_zone, query}. */
+export function show(component) {
+  const { data, parentElement } = component;
+  const root = parentElement.querySelector(".cb");
+  if (!root) return undefined;
+  paint(root);
+  let timer;
+  const open = (event, row) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    component.setTriggerValue("open", row.call_id);
+    clearTimeout(timer);
+    timer = setTimeout(() => location.assign(address(row, data.query)), TRIGGER_MS);
+  };
+  fill(root, table(data, open));
+  return () => clearTimeout(timer);
+}
+
+const address = (row, query) => `/review?call=${row.call_id}${query ? `&${query}` : ""}`;
+
+function table(data, open) {
+  const heads = ["Started", "From", "To", "Result", "Talked", "Who talks", "Quality", "Recording", ""];
+  return el(
+    "table",
+    { class: "calls" },
+    el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, h)))),
+    el("tbody", {}, data.rows.map((row) => line(row, data, open))),
+  );
+}
+
+function line(row, data, open) {
+  const zone = data.time_zone;
+  const link = el(
+    "a",
+    { href: address(row, data.query), class: "open", onclick: (event) => open(event, row) },
+    el("span", { class: "day" }, day(row.started_at, zone)),
+    el("span", { class: "time" }, time(row.started_at, zone)),
+  );
+  const cell = (name, ...children) => el("td", { class: name }, children);
+  return el(
+    "tr",
+    { onclick: (event) => event.target.closest("a") || open(event, row) },
+    cell("when", link),
+    cell("from", el("span", { class: "clip" }, party(row.caller_name, row.caller_number))),
+    cell("to", el("span", { class: "arrow", "aria-hidden": "true" }, "→ "), row.callee_number),
+    cell("result", el("span", { class: `badge ${row.disposition}`, title: row.cause ?? "" }, DISPOSITIONS[row.disposition] ?? row.disposition)),
+    cell("talk", row.talk_s ? clock(row.talk_s) : el("span", { class: "soft" }, `waited ${span(row.wait_s)}`)),
+    cell("share", share(row.caller_talk_ratio)),
+    cell("mos", row.mos_min === null ? el("span", { class: "soft" }, "–") : el("span", { class: row.mos_min < 3.6 ? "poor" : "" }, number(row.mos_min, 1))),
+    cell("rec", recording(row)),
+    cell("notes", row.comments ? el("span", { class: "count", title: `${row.comments} comments` }, String(row.comments)) : null),
+  );
+}
+
+function share(ratio) {
+  if (ratio === null || ratio === undefined) return el("span", { class: "soft" }, "–");
+  const bar = el("span", { class: "minibar", role: "img", title: `Caller ${percent(ratio)}, callee ${percent(1 - ratio)}`, "aria-label": `Caller ${percent(ratio)}` });
+  const caller = el("span", { class: "caller" });
+  const callee = el("span", { class: "callee" });
+  caller.style.flexGrow = String(ratio);
+  callee.style.flexGrow = String(1 - ratio);
+  bar.append(caller, callee);
+  return bar;
+}
+
+function recording(row) {
+  if (!row.recording_id) return el("span", { class: "soft" }, "–");
+  const faults = { degraded: "faulty", truncated: "cut" }[row.recording_quality];
+  const text = row.transcript_status ? (STATES[row.transcript_status] ?? row.transcript_status) : "Being worked on";
+  return el(
+    "span",
+    {},
+    el("span", { class: row.transcript_status === "done" ? "" : "soft" }, row.transcript_status === "done" && row.language ? `${text} ${row.language}` : text),
+    faults ? el("span", { class: "fault" }, faults) : null,
+  );
+}

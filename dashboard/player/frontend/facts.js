@@ -1,0 +1,127 @@
+// What is known of a call beside its sound: parties, measures of the conversation, quality of the lines, its story.
+
+import { el } from "./dom.js";
+import { dayTime, DISPOSITIONS, number, party, percent, span, time } from "./format.js";
+
+export function heading(detail, zone) {
+  const { cdr, transcript } = detail;
+  const bits = [
+    dayTime(cdr.started_at, zone),
+    cdr.answered_at ? `talked ${span(cdr.talk_s)}` : null,
+    `waited ${span(cdr.wait_s)}`,
+    cdr.hold_s ? `on hold ${span(cdr.hold_s)}` : null,
+    cdr.answered_at ? { caller: "caller hung up", callee: "callee hung up" }[cdr.hangup_party] ?? "ended by the system" : null,
+    transcript?.language ? `language ${transcript.language}` : null,
+  ];
+  return el(
+    "header",
+    { class: "facts" },
+    el(
+      "h1",
+      {},
+      el("span", { class: "from" }, party(cdr.caller_name, cdr.caller_number)),
+      el("span", { class: "to", "aria-label": "to" }, " → "),
+      el("span", {}, cdr.callee_number),
+      el("span", { class: `badge ${cdr.disposition}` }, DISPOSITIONS[cdr.disposition] ?? cdr.disposition),
+    ),
+    el("p", { class: "soft bits" }, bits.filter(Boolean).map((b) => el("span", {}, b))),
+    cdr.answered_at ? null : el("p", { class: "soft" }, `Cause: ${cdr.cause}`),
+    cdr.aborted ? el("p", { class: "warn" }, "The end of this call was reconstructed after a crash; it is true to 5 seconds.") : null,
+    warning(detail.recording),
+  );
+}
+
+function warning(recording) {
+  if (!recording || recording.quality === "ok") return null;
+  const said = { degraded: "The recording has faults", truncated: "The recording is cut short" };
+  return el("p", { class: "warn" }, `${said[recording.quality] ?? recording.quality}: ${recording.quality_reason ?? "no reason given"}.`);
+}
+
+export function measures(detail) {
+  const { turns, transcript } = detail;
+  const node = el("section", { class: "card side", "aria-label": "Conversation" }, el("div", { class: "head" }, el("h2", {}, "Conversation")));
+  if (!turns) {
+    node.append(el("p", { class: "soft" }, detail.recording ? "Not measured yet." : "Without a recording nothing can be measured."));
+    return node;
+  }
+  const [caller, callee] = ["caller", "callee"].map((p) => turns.parties.find((t) => t.party === p));
+  if (caller?.talk_ratio !== null && callee?.talk_ratio !== null && caller && callee)
+    node.append(
+      el("div", { class: "bar", role: "img", "aria-label": `Caller talks ${percent(caller.talk_ratio)}, callee ${percent(callee.talk_ratio)}` },
+        part("caller", caller.talk_ratio), part("callee", callee.talk_ratio)),
+    );
+  const row = (name, a, b) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, a), el("td", {}, b));
+  const both = (name, show) => row(name, show(caller), show(callee));
+  node.append(
+    el(
+      "table",
+      {},
+      el("thead", {}, el("tr", {}, el("td", {}), el("th", { class: "voice caller", scope: "col" }, "Caller"), el("th", { class: "voice callee", scope: "col" }, "Callee"))),
+      el(
+        "tbody",
+        {},
+        both("Talking", (p) => span(p?.talk_s)),
+        both("Turns", (p) => String(p?.turns ?? "–")),
+        both("Longest turn", (p) => span(p?.longest_monologue_s)),
+        both("Interrupts", (p) => (p ? `${p.interruptions}×` : "–")),
+        row("Words per minute", number(transcript?.caller_words_per_minute ?? null, 0), number(transcript?.callee_words_per_minute ?? null, 0)),
+      ),
+    ),
+    el("p", { class: "soft" }, `Silence ${span(turns.silence_s)}, both at once ${span(turns.overlap_s)}.`),
+  );
+  return node;
+}
+
+function part(name, share) {
+  const node = el("span", { class: name }, share > 0.12 ? percent(share) : "");
+  node.style.flexGrow = String(Math.max(share, 0.001));
+  return node;
+}
+
+export function quality(detail) {
+  const { cdr } = detail;
+  const legs = ["caller", "callee"].map((p) => cdr.legs.find((l) => l.party === p));
+  const row = (name, show) =>
+    el("tr", {}, el("th", { scope: "row" }, name), legs.map((l) => el("td", {}, l ? show(l) : "–")));
+  const reasons = legs.filter((l) => l?.quality_reason).map((l) => `${l.party === "caller" ? "Caller" : "Callee"}: ${l.quality_reason}.`);
+  return el(
+    "section",
+    { class: "card side", "aria-label": "Line quality" },
+    el("div", { class: "head" }, el("h2", {}, "Line quality")),
+    el(
+      "table",
+      {},
+      el("thead", {}, el("tr", {}, el("td", {}), el("th", { class: "voice caller", scope: "col" }, "Caller"), el("th", { class: "voice callee", scope: "col" }, "Callee"))),
+      el(
+        "tbody",
+        {},
+        row("MOS (1–4.5)", (l) => number(l.mos, 2)),
+        row("Lost", (l) => percent(l.loss_share, 1)),
+        row("Late", (l) => percent(l.late_share, 1)),
+        row("Jitter, mean / max", (l) => (l.jitter_ms_mean === null ? "–" : `${number(l.jitter_ms_mean)} / ${number(l.jitter_ms_max)} ms`)),
+        row("Round trip", (l) => number(l.rtt_ms_mean, 0, " ms")),
+        row("Codec", (l) => l.codec ?? "–"),
+      ),
+    ),
+    reasons.map((r) => el("p", { class: "soft" }, r)),
+  );
+}
+
+export function story(detail, zone) {
+  if (!detail.events.length) return null;
+  return el(
+    "details",
+    { class: "card side story" },
+    el("summary", {}, "Story of the call"),
+    el(
+      "ol",
+      {},
+      detail.events.map((e) =>
+        el("li", {}, el("span", { class: "soft" }, time(e.at, zone, true)), ` ${e.type.replaceAll("_", " ")}`, e.leg ? el("span", { class: "soft" }, ` · ${e.leg}`) : null),
+      ),
+    ),
+    el("p", { class: "soft id" }, `Call ${detail.cdr.call_id}`),
+    detail.recording ? el("p", { class: "soft id" }, `SHA-256 ${detail.recording.sha256}`) : null,
+  );
+}
+

@@ -1,0 +1,166 @@
+"""Calls: the list, newest first, with its filters; the filters stand in the address, so that it can be passed on."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from analytics import queries
+from dashboard import formatting, pages, player, session
+from dashboard.web import api, filters
+from pbx_core.domain.records import Disposition
+from pbx_core.errors import InputError
+
+PAGE_ROWS = 50
+ANY = "Any"
+RESULTS = {
+    "Answered": Disposition.ANSWERED,
+    "No answer": Disposition.NO_ANSWER,
+    "Busy": Disposition.BUSY,
+    "Cancelled": Disposition.CANCELLED,
+    "Failed": Disposition.FAILED,
+}
+LENGTHS = {"10 s": "10", "30 s": "30", "1 min": "60", "5 min": "300", "10 min": "600"}
+RECORDED = {"Recorded": "yes", "Not recorded": "no"}
+
+
+def set_filter(name: str, choices: dict[str, str] | None = None) -> None:
+    """Put a widget's value into the address; the list starts again from its top."""
+    value = st.session_state[f"filter_{name}"]
+    if choices is not None:
+        value = choices.get(value, "")
+    st.query_params.pop("cursor", None)
+    if value:
+        st.query_params[name] = str(value)
+    else:
+        st.query_params.pop(name, None)
+
+
+def clear() -> None:
+    """Forget all filters."""
+    st.query_params.clear()
+    for name in filters.NAMES:
+        st.session_state.pop(f"filter_{name}", None)
+
+
+def go_to(cursor: str) -> None:
+    """Another page of the list."""
+    st.query_params["cursor"] = cursor
+
+
+def chosen(name: str, choices: dict[str, str]) -> None:
+    """A filter with few values."""
+    labels = [ANY, *choices]
+    current = next((k for k, v in choices.items() if v == st.query_params.get(name)), ANY)
+    st.selectbox(
+        {"disposition": "Result", "min_talk_s": "Talked at least", "recorded": "Recording"}[name],
+        labels,
+        index=labels.index(current),
+        key=f"filter_{name}",
+        on_change=set_filter,
+        args=(name, choices),
+    )
+
+
+def day(name: str, label: str) -> None:
+    """A filter that is a day."""
+    try:
+        value = date.fromisoformat(st.query_params.get(name, "")[:10])
+    except ValueError:
+        value = None
+    st.date_input(formatting.plain(label), value=value, key=f"filter_{name}", on_change=set_filter, args=(name,))
+
+
+def typed(name: str, label: str, hint: str) -> None:
+    """A filter that is a piece of text."""
+    st.text_input(
+        formatting.plain(label),
+        value=st.query_params.get(name, ""),
+        max_chars=filters.TEXT_CHARS_MAX,
+        placeholder=hint,
+        key=f"filter_{name}",
+        on_change=set_filter,
+        args=(name,),
+        width=230,
+    )
+
+
+def filter_bar() -> None:
+    """The two filters used most, the rest behind a button."""
+    active = filters.carried(st.query_params.to_dict())
+    hidden = len(active.keys() - {"number", "said"})
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        typed("number", "Number", "101")
+        typed("said", "Said in the call", "invoice")
+        with st.popover(f"More filters ({hidden})" if hidden else "More filters"):
+            chosen("disposition", {k: str(v) for k, v in RESULTS.items()})
+            chosen("min_talk_s", LENGTHS)
+            chosen("recorded", RECORDED)
+            day("since", "From")
+            day("until", "Until")
+        if active:
+            st.button("Clear", on_click=clear, type="tertiary")
+
+
+def pager(page: queries.CallPage) -> None:
+    """Newer and older calls; nothing where the list fits."""
+    if not (page.next_cursor or page.previous_cursor):
+        return
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        st.button("Newer", disabled=not page.previous_cursor, on_click=go_to, args=(page.previous_cursor,))
+        st.button("Older", disabled=not page.next_cursor, on_click=go_to, args=(page.next_cursor,))
+
+
+def nothing(viewer: session.Viewer, filtered: bool) -> None:
+    """Why the list is empty, and what to do."""
+    with st.container(border=True):
+        if filtered:
+            st.subheader("No call matches these filters")
+            st.text("Take one of them away, or search for a shorter piece of text.")
+        else:
+            st.subheader("No calls yet")
+            st.text("A call appears here a few seconds after it has ended, with its recording soon after.")
+            if viewer.session.role == "agent":
+                st.text("You see the calls of your own extension.")
+            else:
+                st.text(f"Register a phone in the domain {viewer.tenant.domain} and call another extension.")
+
+
+def content() -> None:
+    """The page."""
+    viewer = session.viewer()
+    st.title("Calls", anchor=False)
+    filter_bar()
+    params = st.query_params.to_dict()
+    carried = filters.carried(params)
+    reader = viewer.reader()
+    try:
+        flt = filters.read(params, viewer.tenant.time_zone)
+        page = queries.calls(reader, viewer.scope, flt, params.get("cursor"), PAGE_ROWS)
+    except InputError as error:
+        st.subheader("This address does not fit")
+        st.text(str(error))
+        st.button("Show all calls", on_click=clear)
+        return
+    if page.frame.empty:
+        nothing(viewer, bool(carried))
+        return
+    query = urlencode(carried)
+    opened = player.calls(api.rows(page.frame), query, viewer.tenant.time_zone)
+    pager(page)
+    if opened:
+        st.switch_page(pages.review(), query_params={"call": opened, **carried})
+
+
+@st.fragment(run_every=timedelta(seconds=5))
+def newest(viewer: session.Viewer, seen: str | None) -> None:
+    """Shows calls that came meanwhile, as long as the top of the list is looked at."""
+    viewer = session.viewer()
+    frame = queries.calls(viewer.reader(), viewer.scope, limit=1).frame
+    if not frame.empty and str(frame.call_id.iloc[0]) != seen:
+        st.rerun()
+
+
+content()

@@ -1,0 +1,26 @@
+"""Who may see and do what. Owner and manager: all calls of the tenant, and comment. Analyst: all calls, reads only.
+Agent: the calls of his own extension, reads only."""
+
+from __future__ import annotations
+
+from analytics.queries import Scope
+from pbx_core.store.sessions import Session
+
+NO_EXTENSION = "-"  # matches no number: an agent without an extension sees nothing
+
+
+def scope(session: Session) -> Scope:
+    """The calls this person may see."""
+    if session.role in ("owner", "manager", "analyst"):
+        return Scope(session.tenant_id)
+    return Scope(session.tenant_id, session.extension or NO_EXTENSION)
+
+
+def may_comment(session: Session) -> bool:
+    """Whether this person may write comments."""
+    return session.role in ("owner", "manager")
+
+
+def may_delete_any(session: Session) -> bool:
+    """Whether this person may delete what others wrote."""
+    return session.role == "owner"
