@@ -1,1 +1,1 @@
-"""SIP without sockets: messages, digest, registrar and routing decisions."""
+"""The pure SIP core: messages, digests, registrations, forking and bans; no sockets, clocks or randomness."""

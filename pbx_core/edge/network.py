@@ -1,0 +1,241 @@
+"""Sockets of the edge: UDP, the loopback socket for workers, TCP and TLS connections. Bytes in, bytes out."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from typing import cast
+
+from pbx_core import log
+from pbx_core.errors import ConfigError, PeerError
+from pbx_core.settings import Settings
+from pbx_core.sip.flow import Flow
+from pbx_core.sip.framing import PING, Framer
+
+_log = log.get(__name__)
+
+Receive = Callable[[bytes, Flow], None]
+Banned = Callable[[str], bool]
+
+WRITE_BUFFER_MAX = 256 * 1024  # a phone that does not read is cut off
+SWEEP_S = 10.0
+UDP_RECEIVE_BUFFER = 1 << 20
+
+
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, network: Network, name: str) -> None:
+        self._network, self._name = network, name
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._network.datagram(data, Flow(self._name, addr[0], addr[1]))
+
+    def error_received(self, exc: Exception) -> None:  # ICMP: the transaction notices by silence
+        _log.debug("datagram refused", extra={"reason": str(exc)})
+
+
+class _Stream(asyncio.Protocol):
+    """One TCP or TLS connection."""
+
+    def __init__(self, network: Network, name: str) -> None:
+        self._network, self._name = network, name
+        self._framer = Framer(network.settings.sip_message_bytes_max)
+        self.transport: asyncio.Transport | None = None
+        self.flow = Flow(name, "", 0)
+        self.heard_at = 0.0
+        self.proven = False  # a whole message came; before that the idle limit is short
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        peer = transport.get_extra_info("peername") or ("", 0)
+        self.transport = cast(asyncio.Transport, transport)
+        self.flow = Flow(self._name, peer[0], peer[1])
+        self.heard_at = asyncio.get_running_loop().time()
+        if not self._network.accept(self):
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        network = self._network
+        if self.transport is None or self.transport.is_closing():
+            return
+        if network.banned(self.flow.host):
+            self.transport.abort()
+            return
+        self.heard_at = asyncio.get_running_loop().time()
+        try:
+            for raw in self._framer.feed(data):
+                if raw is PING:
+                    self.transport.write(b"\r\n")
+                else:
+                    self.proven = True
+                    network.receive(raw, self.flow)
+        except PeerError as error:
+            _log.info("connection closed", extra={"pii_source": str(self.flow), "reason": str(error)})
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._network.lost(self)
+
+
+class Network:
+    """Owns the sockets. `receive` gets whole messages of hosts that are not banned; it must not raise."""
+
+    def __init__(self, settings: Settings, receive: Receive, banned: Banned) -> None:
+        self.settings = settings
+        self.receive = receive
+        self.banned = banned
+        self._datagrams: dict[str, asyncio.DatagramTransport] = {}
+        self._servers: list[asyncio.Server] = []
+        self._streams: dict[Flow, _Stream] = {}
+        self._per_host: Counter[str] = Counter()
+        self._connecting: dict[Flow, list[Callable[[Flow | None], None]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    @property
+    def connections(self) -> int:
+        """Open TCP and TLS connections."""
+        return len(self._streams)
+
+    async def open(self, tls: ssl.SSLContext) -> None:
+        """Bind everything; ConfigError names the port and the setting when one is taken."""
+        s = self.settings
+        await self._bind_udp("int", "127.0.0.1", s.sip_internal_port, "sip_internal_port")
+        await self._bind_udp("udp", s.sip_host, s.sip_port, "sip_port")
+        await self._bind_stream("tcp", s.sip_port, "sip_port", None)
+        await self._bind_stream("tls", s.sip_tls_port, "sip_tls_port", tls)
+        self._sweep()
+
+    async def _bind_udp(self, name: str, host: str, port: int, setting: str) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            transport, _ = await loop.create_datagram_endpoint(lambda: _Udp(self, name), local_addr=(host, port))
+        except OSError as error:
+            raise _busy("UDP", host, port, setting, error) from error
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            import socket
+
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_RECEIVE_BUFFER)
+        self._datagrams[name] = transport
+
+    async def _bind_stream(self, name: str, port: int, setting: str, tls: ssl.SSLContext | None) -> None:
+        loop, host = asyncio.get_running_loop(), self.settings.sip_host
+        handshake = 10.0 if tls else None
+        try:
+            server = await loop.create_server(
+                lambda: _Stream(self, name), host, port, ssl=tls, ssl_handshake_timeout=handshake, backlog=256
+            )
+        except OSError as error:
+            raise _busy("TCP" if tls is None else "TLS", host, port, setting, error) from error
+        self._servers.append(server)
+
+    def datagram(self, data: bytes, flow: Flow) -> None:
+        """One datagram came in."""
+        if flow.transport == "int" and flow.host != "127.0.0.1":
+            return
+        if flow.transport == "udp" and self.banned(flow.host):
+            return
+        if len(data) > self.settings.sip_message_bytes_max or len(data) < 16:  # keep-alives are shorter
+            return
+        self.receive(data, flow)
+
+    def send(self, flow: Flow, data: bytes) -> bool:
+        """Send bytes; False when the flow is a connection that is gone."""
+        datagrams = self._datagrams.get(flow.transport)
+        if datagrams is not None:
+            datagrams.sendto(data, (flow.host, flow.port))
+            return True
+        stream = self._streams.get(flow)
+        if stream is None or stream.transport is None or stream.transport.is_closing():
+            return False
+        if stream.transport.get_write_buffer_size() > WRITE_BUFFER_MAX:
+            stream.transport.abort()
+            return False
+        stream.transport.write(data)
+        return True
+
+    def alive(self, flow: Flow) -> bool:
+        """Whether something sent on this flow can leave the machine."""
+        return flow.transport in self._datagrams or flow in self._streams
+
+    def connect(self, host: str, port: int, done: Callable[[Flow | None], None]) -> None:
+        """Open a TCP connection to a phone whose own one is gone; `done` gets the flow, or None."""
+        target = Flow("tcp", host, port)
+        if target in self._streams:
+            done(target)
+            return
+        if target in self._connecting:
+            self._connecting[target].append(done)
+            return
+        if len(self._connecting) >= 100:
+            done(None)
+            return
+        self._connecting[target] = [done]
+        task = asyncio.get_running_loop().create_task(self._connect(target))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, target: Flow) -> None:
+        made: Flow | None = None
+        try:
+            async with asyncio.timeout(self.settings.sip_connect_s):
+                _, stream = await asyncio.get_running_loop().create_connection(
+                    lambda: _Stream(self, "tcp"), target.host, target.port
+                )
+            stream.proven = True
+            made = stream.flow
+        except (OSError, TimeoutError):
+            pass
+        for done in self._connecting.pop(target):
+            done(made)
+
+    def accept(self, stream: _Stream) -> bool:
+        """Take a connection in; False beyond the limits or from a banned host."""
+        s, flow = self.settings, stream.flow
+        if self.banned(flow.host) or len(self._streams) >= s.sip_connections_max:
+            return False
+        if self._per_host[flow.host] >= s.sip_connections_per_source_max:
+            return False
+        self._streams[flow] = stream
+        self._per_host[flow.host] += 1
+        return True
+
+    def lost(self, stream: _Stream) -> None:
+        """A connection ended."""
+        if self._streams.get(stream.flow) is stream:
+            del self._streams[stream.flow]
+            self._per_host[stream.flow.host] -= 1
+            if self._per_host[stream.flow.host] <= 0:
+                del self._per_host[stream.flow.host]
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now, s = loop.time(), self.settings
+        for stream in list(self._streams.values()):
+            limit = s.sip_idle_s if stream.proven else min(s.sip_idle_s, 10.0)
+            if stream.transport and now - stream.heard_at > limit:
+                stream.transport.abort()
+        self._sweeper = loop.call_later(SWEEP_S, self._sweep)
+
+    async def close(self) -> None:
+        """Close everything."""
+        if self._sweeper:
+            self._sweeper.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for server in self._servers:
+            server.close()
+        for stream in list(self._streams.values()):
+            if stream.transport:
+                stream.transport.close()
+        for transport in self._datagrams.values():
+            transport.close()
+
+
+def _busy(kind: str, host: str, port: int, setting: str, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{kind} port {port} on {host} cannot be opened ({error.strerror or error}); the SIP edge was not started. "
+        f"Free the port or set {setting} (CALLBENCH_{setting.upper()}) to another one.",
+        error_id="port_busy",
+    )

@@ -1,0 +1,65 @@
+"""Flows (where a peer is heard from) and the signed tokens that carry them in our Record-Route."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import NamedTuple
+
+TRANSPORTS = ("udp", "tcp", "tls", "int")  # int: UDP on loopback between edge and workers
+_MAC_BYTES = 12
+
+
+class Flow(NamedTuple):
+    """A peer as the edge hears it: transport, host and port of the other end."""
+
+    transport: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{self.host}:{self.port}"
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport repeats lost messages itself."""
+        return self.transport in ("tcp", "tls")
+
+    @classmethod
+    def parse(cls, text: str) -> Flow | None:
+        """`transport:host:port`, as `str()` writes it; None when it is not one."""
+        transport, _, rest = text.partition(":")
+        host, _, port = rest.rpartition(":")
+        if transport not in TRANSPORTS or not host or not port.isdigit() or int(port) > 65535:
+            return None
+        return cls(transport, host, int(port))
+
+
+class FlowTokens:
+    """Seals the two ends of a dialog, a phone's flow and a worker's port, into a URI parameter nobody can forge."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def seal(self, phone: Flow, worker_port: int) -> str:
+        """A token of URI-safe characters."""
+        body = f"{worker_port}:{phone}".encode()
+        return base64.urlsafe_b64encode(self._mac(body) + body).rstrip(b"=").decode()
+
+    def open(self, token: str) -> tuple[Flow, int] | None:
+        """The ends inside, or None when the token is not ours."""
+        try:
+            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except (binascii.Error, ValueError):
+            return None
+        mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(body)):
+            return None
+        port, _, flow_text = body.decode().partition(":")
+        flow = Flow.parse(flow_text)
+        return None if flow is None else (flow, int(port))
+
+    def _mac(self, body: bytes) -> bytes:
+        return hmac.new(self._key, body, hashlib.sha256).digest()[:_MAC_BYTES]
