@@ -237,13 +237,12 @@ def _system(call: Call, cause: str, event: CallEvent) -> Outcome:
 def _end(call: Call, outcome: Outcome, status: int = 200, reason: str = "Normal Clearing") -> Result:
     """Decide the outcome and close the legs that are still open; the caller's gets `status` when unanswered."""
     call = replace(call, outcome=outcome)
-    tidy: tuple[Command, ...] = (CancelTimer(RING), CancelTimer(MAX))
-    if call.answered:
-        tidy = (*tidy, StopRecording())
+    tidy: tuple[Command, ...] = (CancelTimer(MAX), StopRecording()) if call.answered else (CancelTimer(RING),)
     if not call.open_legs:
         return replace(call, state=State.CLOSED), (*tidy, Close())
     hangups = tuple(
-        Hangup(leg, status, reason) if leg is Party.CALLER else _hangup(leg) for leg in sorted(call.open_legs)
+        Hangup(leg, status, reason) if leg is Party.CALLER and not call.answered else _hangup(leg)
+        for leg in sorted(call.open_legs)
     )
     return replace(call, state=State.ENDING), (*tidy, *hangups, StartTimer(LINGER, LINGER_S))
 

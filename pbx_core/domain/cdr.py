@@ -41,10 +41,10 @@ def _record(events: Sequence[CallEvent], outcome: Outcome, state: State) -> Cdr:
     answered = _first(events, EventType.ANSWERED) if outcome.disposition == "answered" else None
     start = opened.mono_s
     end = max(start, outcome.mono_s)
-    ringing_at = None if ringing is None else min(ringing.mono_s, end)
     answered_at = None if answered is None else answered.mono_s
     end = end if answered_at is None else max(end, answered_at)
     ring_end = end if answered_at is None else answered_at
+    ringing_at = None if ringing is None or ringing.mono_s > ring_end else ringing.mono_s
     first_sign = ringing_at if ringing_at is not None else answered_at
     talk_s = 0.0 if answered_at is None else _span(answered_at, end)
     recording_id, recording_reason = _recording(events, answered is not None)

@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import sqlalchemy as sa
 
 from pbx_core import log
 from pbx_core.clock import Clock, SystemClock
@@ -18,7 +20,10 @@ from pbx_core.feed import Journal
 from pbx_core.media.worker import Worker
 from pbx_core.settings import Settings, load
 from pbx_core.store import engine as database
-from pbx_core.store import heartbeat
+from pbx_core.store import heartbeat, services
+
+if TYPE_CHECKING:
+    from pbx_core.media.recovery import LastSeen
 
 _log = log.get(__name__)
 
@@ -51,7 +56,7 @@ async def _run(settings: Settings, name: str, slot: int, clock: Clock) -> None:
     legs = probe_legs()
     sip_port = settings.worker_port_base + slot
     journal = Journal(settings.journal_dir, name, clock)
-    recovery.recover(settings, journal, clock)
+    recovery.recover(settings, journal, clock, _last_seen(db))
     _ask_for_realtime()
     options = EngineOptions(
         sip_address="127.0.0.1",
@@ -89,6 +94,19 @@ async def _serve(shell: Worker, stop: asyncio.Event, clock: Clock) -> None:
         if shell.draining and not shell.calls:
             return
         await asyncio.sleep(PUMP_S)
+
+
+def _last_seen(db: sa.Engine) -> LastSeen:
+    """Asks the board, where a dead worker's row stays until its successor writes."""
+    rows = {row.name: row for row in services.all_services(db)}
+
+    def ask(name: str, since: datetime) -> datetime | None:
+        row = rows.get(name)
+        if row is None or row.started_at > since.timestamp():
+            return None
+        return datetime.fromtimestamp(row.heartbeat_at, UTC)
+
+    return ask
 
 
 def probe_legs() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pbx_core.clock import Clock, random_id
@@ -100,19 +100,19 @@ class Tape:
         for handle in self.handles.values():
             self.port.stop_recording(handle)
 
-    def end(self, record: Cdr) -> None:
-        """Say in the spool that the call is over and what is known to be wrong with its sound."""
+    def end(self, record: Cdr) -> bool:
+        """Say in the spool that the call is over and what is known to be wrong with its sound. False when the disk
+        takes nothing now: try again."""
         if self.running:
             self.stop()
-        starved = [f"starved: {leg.party}" for leg in record.legs if leg.starved]
+        starved = [f"starved: the {leg.party}'s sound" for leg in record.legs if leg.starved]
         end = spool.SpoolEnd(record.ended_at, record.talk_s, record.aborted, (*self.faults, *starved))
         try:
             spool.write_end(self.folder, end)
         except OSError:
-            self.faults.append("disk_full")  # recovery at the next start writes it
+            return False
+        return True
 
 
 def _later(at: datetime, seconds: float) -> datetime:
-    from datetime import timedelta
-
     return at + timedelta(seconds=seconds)

@@ -17,7 +17,7 @@ from pbx_core.domain import commands as do
 from pbx_core.domain.call import Call, State, step
 from pbx_core.domain.cdr import fold
 from pbx_core.domain.events import CallEvent, EventType, to_record
-from pbx_core.domain.records import Party
+from pbx_core.domain.records import Cdr, Party
 from pbx_core.errors import InvalidTransition, PeerError, Unavailable
 from pbx_core.feed import Journal
 from pbx_core.media import invite
@@ -77,6 +77,7 @@ class Worker:
         self._calls: dict[str, LiveCall] = {}
         self._by_handle: dict[int, tuple[LiveCall, Party]] = {}
         self._tapes_watched = clock.monotonic()
+        self._unmarked: list[tuple[Tape, Cdr]] = []  # ended, but the disk took no end mark yet
         self.draining = False
 
     @property
@@ -101,6 +102,7 @@ class Worker:
             self._tapes_watched = now
             self._watch_tapes()
             self._diary.retry()
+            self._unmarked = [(tape, record) for tape, record in self._unmarked if not tape.end(record)]
 
     def drain(self) -> None:
         """Take no new calls and end the running ones; `calls` goes to 0 within a few seconds."""
@@ -233,8 +235,8 @@ class Worker:
         """The call's one record, then the mark that lets the recorder begin."""
         record = fold(live.events)
         self._diary.cdr(record)
-        if live.tape:
-            live.tape.end(record)
+        if live.tape and not live.tape.end(record):
+            self._unmarked.append((live.tape, record))
         del self._calls[live.call_id]
         _log.info(
             "call ended",
