@@ -30,11 +30,11 @@ def up(data: Path) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True, highlight=False)
     clock = SystemClock()
+    stop = heartbeat.stop_event()
     settings.logs_dir.mkdir(exist_ok=True)
     with supervisor.lock(settings):
         log.setup("supervisor", "ERROR")
         db = engine.migrate(settings)
-        stop = heartbeat.stop_event()
         boss = supervisor.Supervisor(
             settings, db, clock, lambda text: console.print(text, markup=False), supervisor.default_environment()
         )

@@ -1,0 +1,63 @@
+"""What the supervisor decides, without processes."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+
+from pbx_core.store.services import Service
+from pbx_core.supervisor import plan
+
+NOW = 1_000.0
+ME = psutil.Process().pid
+
+
+def board(*workers: tuple[int, int]) -> list[Service]:
+    """Workers as (capacity, calls)."""
+    return [
+        Service(f"worker-{n}", ME, NOW - 60, NOW, {"capacity_calls": capacity, "calls": calls})
+        for n, (capacity, calls) in enumerate(workers)
+    ]
+
+
+def wanted(running: int, rows: list[Service], spare: int = 4, most: int = 24) -> int:
+    return plan.workers_wanted(running, rows, NOW, spare=spare, least=1, most=most)
+
+
+def test_an_empty_system_starts_workers_for_the_spare_calls() -> None:
+    assert wanted(0, []) == 2
+
+
+def test_workers_that_are_starting_count() -> None:
+    assert wanted(2, []) == 2
+
+
+def test_calls_use_up_the_spare_and_more_workers_start() -> None:
+    assert wanted(2, board((2, 2), (2, 1))) == 4
+
+
+def test_a_strong_engine_needs_one_worker() -> None:
+    assert wanted(1, board((256, 3))) == 1
+
+
+def test_many_calls_keep_a_quarter_in_reserve() -> None:
+    assert wanted(20, board(*[(2, 2)] * 20)) == 24
+    assert wanted(20, board(*[(2, 2)] * 20), most=100) == 25
+
+
+def test_idle_workers_are_kept() -> None:
+    assert wanted(9, board(*[(2, 0)] * 9)) == 9
+
+
+def test_a_worker_whose_heart_stopped_gives_no_room() -> None:
+    stale = [Service("worker-0", ME, 0, NOW - 60, {"capacity_calls": 2, "calls": 0})]
+    assert wanted(1, stale) >= 2
+
+
+@pytest.mark.parametrize(
+    ("lifetimes", "delay"),
+    [([], 0), ([100], 0), ([1], 0.5), ([1, 1], 1), ([1] * 8, 4), ([1, 1, 100], 0), ([100, 1], 0.5)],
+)
+def test_quick_deaths_slow_the_restart_but_never_beyond_ten_seconds(lifetimes: list[float], delay: float) -> None:
+    assert plan.restart_delay_s(lifetimes) == delay
+    assert delay < 10
