@@ -28,9 +28,8 @@ def transcribe(data: Path, slot: int) -> None:
     """Measure and transcribe recordings as they come, with one thread."""
     for variable in ONE_THREAD:  # read when numpy is loaded, so the engine is imported only below
         os.environ[variable] = "1"
-    from ingest.audio import decode
-
     from analytics.transcriber import Transcriber
+    from ingest.audio import decode_speech
 
     settings = load(data)
     name = f"transcribe-{slot}"
@@ -42,7 +41,7 @@ def transcribe(data: Path, slot: int) -> None:
     for orphan in orphans(settings.journal_dir, name):
         orphan.close(clock)
     journal = Journal(settings.journal_dir, name, clock)
-    worker = Transcriber(settings, db, clock, journal, name, decode, stop)
+    worker = Transcriber(settings, db, clock, journal, name, decode_speech, stop)
     with heartbeat.announced(db, clock, name, worker.board.detail):
         while not stop.is_set():
             try:

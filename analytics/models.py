@@ -108,8 +108,8 @@ def _configured(settings: Settings, path: Path) -> Model:
     if lacking:
         raise ConfigError(
             f"model_dir = {path} holds no {' and no '.join(lacking)}, so nothing is transcribed; recordings wait. "
-            "Point model_dir at a directory made by ct2-transformers-converter (with --copy_files tokenizer.json), or leave "
-            "it out to use the packaged weights.",
+            "Point model_dir at a directory made by ct2-transformers-converter (with --copy_files tokenizer.json), "
+            "or leave it out to use the packaged weights.",
             error_id=_ERROR_ID,
         )
     return Model(path.name, path, _verified(settings.models_dir, path, settings.model_sha256 or None))

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from analytics import transcript
-from ingest.audio import decode
+from ingest.audio import decode_speech
 from pbx_core.demo import dialogues
 from pbx_core.domain.records import Party
 from tests.support import speech
@@ -36,7 +36,7 @@ def through_opus(samples: speech.Samples) -> speech.Samples:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "call.webm"
         speech.write_webm(file, samples)
-        return decode(file)
+        return decode_speech(file)
 
 
 def measure(opus: bool) -> dict[str, object]:

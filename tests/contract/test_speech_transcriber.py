@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from analytics.transcriber import Decode, Transcriber
-from ingest.audio import decode
+from ingest.audio import decode_speech
 from pbx_core import feed
 from pbx_core.clock import SystemClock, random_id
 from pbx_core.domain.records import TranscriptRecord, TurnsRecord
@@ -95,7 +95,7 @@ def transcriber(world: World, clock: ShiftedClock) -> Iterator[MakeTranscriber]:
     """Makes a transcriber in this process, with the shared weights unless told otherwise."""
     with contextlib.ExitStack() as stack:
 
-        def make(decoder: Decode = decode, stop: threading.Event | None = None, **settings: Any) -> Transcriber:
+        def make(decoder: Decode = decode_speech, stop: threading.Event | None = None, **settings: Any) -> Transcriber:
             chosen = world.settings.model_copy(update={"model_dir": speech.model().path, **settings})
             journal = Journal(chosen.journal_dir, "transcribe-0", clock)
             stack.callback(journal.close)
@@ -182,7 +182,7 @@ def test_work_whose_lease_another_took_leaves_no_transcript(world: World, transc
     def robbed(path: Path) -> speech.Samples:
         with world.db.begin() as connection:
             connection.execute(sa.update(job).values(leased_by="transcribe-1/1"))
-        return decode(path)
+        return decode_speech(path)
 
     assert transcriber(robbed).step()
     assert transcripts(world.settings) == []
@@ -195,7 +195,7 @@ def test_a_stop_in_mid_work_puts_the_job_back_untried(world: World, transcriber:
 
     def stopped(path: Path) -> speech.Samples:
         stop.set()
-        return decode(path)
+        return decode_speech(path)
 
     assert transcriber(stopped, stop).step()
     assert transcripts(world.settings) == []
