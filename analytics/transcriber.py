@@ -24,7 +24,7 @@ from analytics.asr import Recogniser
 from analytics.transcript import Subject
 from pbx_core import log
 from pbx_core.clock import Clock
-from pbx_core.domain.records import TranscriptRecord
+from pbx_core.domain.records import TranscriptRecord, TurnsRecord
 from pbx_core.errors import ConfigError, InputError, Unavailable
 from pbx_core.feed import Journal
 from pbx_core.settings import Settings
@@ -36,11 +36,15 @@ DISK_RETRY_S = 10.0  # a journal that could not be written is tried again after 
 
 _log = log.get(__name__)
 
-Decode = Callable[[Path], NDArray[np.float32]]  # → shape (n, 2), 16 kHz; InputError when the file is damaged
+Decode = Callable[[Path], NDArray[np.float32]]  # → shape (n, 2), 16 kHz; InputError: damaged; Unavailable: not now
 
 
 class _Dropped(Exception):
     """The work on a job ends without a result: the process stops, or the lease is gone."""
+
+
+class _NoRoom(Exception):
+    """The journal cannot take a record now; the work is repeated later and the try does not count."""
 
 
 @dataclass
@@ -130,16 +134,15 @@ class Transcriber:
         except InputError as error:
             _log.warning("recording cannot be transcribed", extra={**about, "reason": str(error)})
             self._give_up(taken, str(error))
-        except Unavailable as error:
+        except _NoRoom as error:
             _log.error("transcription waits", extra={**about, "reason": str(error)})
             jobs.release(self._db, self._clock, taken, self._owner, DISK_RETRY_S)
+        except Unavailable as error:
+            _log.error("transcription delayed", extra={**about, "reason": str(error)})
+            self._again(taken, str(error), error.retryable)
         except Exception as error:  # noqa: BLE001  the loop's outermost guard: one bad recording must not stop the next
             _log.exception("transcription failed", extra={**about, "tries": taken.tries})
-            reason = f"{type(error).__name__}: {error}"
-            if taken.tries >= jobs.TRIES_MAX:
-                self._give_up(taken, f"The transcription failed {taken.tries} times, last with {reason}")
-            else:
-                jobs.retry_later(self._db, self._clock, taken, reason)
+            self._again(taken, f"{type(error).__name__}: {error}")
 
     def _work(self, taken: jobs.Job, recogniser: Recogniser, lost: threading.Event) -> None:
         def progress(share: float) -> None:
@@ -156,12 +159,11 @@ class Transcriber:
         samples = self._decode(self._file(taken))
         speech = transcript.listen(samples)
         progress(0.05)
-        turns = transcript.turns_record(subject, speech)
-        self._journal.append("turns", subject.recording_id, subject.tenant_id, turns)
+        self._append("turns", transcript.turns_record(subject, speech))
         heard = transcript.transcribe(subject, samples, speech, tenant.languages, recogniser, progress)
         if not jobs.renew(self._db, self._clock, taken, self._owner, self._settings.lease_s):
             raise _Dropped("another process has the job")
-        self._append(heard)
+        self._append("transcript", heard)
         jobs.finish(self._db, self._clock, taken)
         self.board.done += 1
         _log.info(
@@ -187,19 +189,30 @@ class Transcriber:
             raise InputError("The recording's file is missing; the call's other data are kept.", error_id="no_file")
         return path
 
+    def _again(self, taken: jobs.Job, reason: str, retryable: bool = True) -> None:
+        """Try later, or give up when that is pointless or has been done TRIES_MAX times."""
+        if retryable and taken.tries < jobs.TRIES_MAX:
+            jobs.retry_later(self._db, self._clock, taken, reason)
+        else:
+            self._give_up(taken, f"The transcription failed (try {taken.tries}): {reason}")
+
     def _give_up(self, taken: jobs.Job, reason: str) -> None:
+        """Fail for good: the transcript says why, and so does the job."""
+        model = self._recogniser.model if self._recogniser else None
+        record = transcript.failed(_subject(taken), reason, model.name if model else "", model.sha256 if model else "")
         try:
-            model = self._recogniser.model if self._recogniser else None
-            self._append(
-                transcript.failed(_subject(taken), reason, model.name if model else "", model.sha256 if model else "")
-            )
-            jobs.finish(self._db, self._clock, taken, reason)
-        except Unavailable as error:
+            self._append("transcript", record)
+        except _NoRoom as error:
             _log.error("failure not recorded yet", extra={"recording_id": taken.job_id, "reason": str(error)})
             jobs.release(self._db, self._clock, taken, self._owner, DISK_RETRY_S)
+        else:
+            jobs.finish(self._db, self._clock, taken, reason)
 
-    def _append(self, record: TranscriptRecord) -> None:
-        self._journal.append("transcript", record.recording_id, record.tenant_id, record)
+    def _append(self, kind: str, record: TurnsRecord | TranscriptRecord) -> None:
+        try:
+            self._journal.append(kind, record.recording_id, record.tenant_id, record)
+        except Unavailable as error:
+            raise _NoRoom(str(error)) from error
 
     @contextmanager
     def _lease_kept(self, taken: jobs.Job) -> Iterator[threading.Event]:

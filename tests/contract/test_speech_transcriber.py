@@ -82,6 +82,13 @@ def state_of(world: World, recording_id: str) -> jobs.JobView:
     return view
 
 
+class FullJournal(Journal):
+    """A journal on a full disk."""
+
+    def append(self, *args: Any, **kwargs: Any) -> None:
+        raise Unavailable("The journal cannot take a line: the disk is full.")
+
+
 MakeTranscriber = Callable[..., Transcriber]
 
 
@@ -95,9 +102,14 @@ def transcriber(world: World, clock: ShiftedClock) -> Iterator[MakeTranscriber]:
     """Makes a transcriber in this process, with the shared weights unless told otherwise."""
     with contextlib.ExitStack() as stack:
 
-        def make(decoder: Decode = decode_speech, stop: threading.Event | None = None, **settings: Any) -> Transcriber:
+        def make(
+            decoder: Decode = decode_speech,
+            stop: threading.Event | None = None,
+            journal_type: type[Journal] = Journal,
+            **settings: Any,
+        ) -> Transcriber:
             chosen = world.settings.model_copy(update={"model_dir": speech.model().path, **settings})
-            journal = Journal(chosen.journal_dir, "transcribe-0", clock)
+            journal = journal_type(chosen.journal_dir, "transcribe-0", clock)
             stack.callback(journal.close)
             return Transcriber(chosen, world.db, clock, journal, "transcribe-0", decoder, stop or threading.Event())
 
@@ -206,10 +218,7 @@ def test_a_stop_in_mid_work_puts_the_job_back_untried(world: World, transcriber:
 def test_a_full_disk_delays_the_job_without_counting(world: World, transcriber: MakeTranscriber) -> None:
     recording_id = recorded(world, world.acme, speech.dialogue("appointment")[: 4 * 16000])
 
-    def full(path: Path) -> speech.Samples:
-        raise Unavailable("The journal cannot take a line: the disk is full.")
-
-    worker = transcriber(full)
+    worker = transcriber(journal_type=FullJournal)
     assert worker.step()
     assert not worker.step()
     assert (state_of(world, recording_id).state, state_of(world, recording_id).tries) == ("ready", 0)
@@ -231,6 +240,17 @@ def test_a_job_that_breaks_every_time_is_put_aside_with_its_reason(
     (record,) = transcripts(world.settings)
     assert record.status == "failed"
     assert "engine on fire" in (record.reason or "")
+
+
+def test_a_recording_that_can_never_be_read_fails_at_once(world: World, transcriber: MakeTranscriber) -> None:
+    recording_id = recorded(world, world.acme, speech.dialogue("appointment")[: 4 * 16000])
+
+    def endless(path: Path) -> speech.Samples:
+        raise Unavailable("Reading took longer than 900 s.", retryable=False)
+
+    assert transcriber(endless).step()
+    assert (state_of(world, recording_id).state, state_of(world, recording_id).tries) == ("failed", 1)
+    assert "900 s" in (transcripts(world.settings)[0].reason or "")
 
 
 def started(world: World) -> subprocess.Popen[bytes]:
