@@ -12,6 +12,7 @@ from aiosipua.message import SipRequest, SipResponse
 
 from pbx_core.sip import message as sip
 from pbx_core.sip.flow import Flow
+from pbx_core.sip.routing import reply_to
 
 T1 = 0.5  # round-trip estimate, seconds
 T2 = 4.0
@@ -265,6 +266,15 @@ class Layer:
         """Begin to serve a request."""
         made = self._servers[key] = ServerTransaction(self, key, request, flow, reply_to)
         return made
+
+    def serve(self, request: SipRequest, flow: Flow) -> ServerTransaction:
+        """The same, with the key and the way back read from the request."""
+        return self.start_server(self.key(request), request, flow, reply_to(request, flow))
+
+    def reply(self, request: SipRequest, flow: Flow, response: SipResponse) -> None:
+        """Answer without a transaction; nothing answers an ACK."""
+        if request.method != "ACK":
+            self.send(reply_to(request, flow), bytes(response))
 
     def end_server(self, transaction: ServerTransaction) -> None:
         """Forget it."""

@@ -15,6 +15,8 @@ from aiosipua.header_codec import parse_auth, parse_uri
 from aiosipua.message import SipRequest
 
 ALGORITHMS = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}  # in the order offered; strongest first
+MD5_ONLY_AGENTS = ("baresip v0.", "baresip v1.", "re v0.", "re v1.")
+OFFER_UNANSWERED_S = 5.0  # longer than all repetitions of a lost answer matter
 _MAC_BYTES = 15
 _HEX8 = re.compile(r"^[0-9a-fA-F]{8}$")
 
@@ -57,7 +59,7 @@ DUMMY = Secret("0" * 32, "0" * 64)
 def credentials(request: SipRequest, header: str, realm: str) -> Credentials | None:
     """The credentials for `realm` in `header`; None when there are none that we could have asked for."""
     for value in request.headers.get(header):
-        if not value[:7].lower() == "digest ":
+        if value[:7].lower() != "digest ":
             continue
         params = {k.lower(): v for k, v in parse_auth(value, credentials=True).params.items()}
         algorithm = params.get("algorithm", "MD5").upper()
@@ -157,9 +159,39 @@ def check(
     return Verdict.OK
 
 
-def challenges(header: str, realm: str, nonce: str, stale: bool = False) -> list[tuple[str, str]]:
+def challenges(
+    header: str, realm: str, nonce: str, *, stale: bool = False, md5_only: bool = False
+) -> list[tuple[str, str]]:
     """One challenge header per algorithm, SHA-256 first. RFC 8760 2.4."""
     tail = ", stale=true" if stale else ""
     return [
-        (header, f'Digest realm="{realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}') for name in ALGORITHMS
+        (header, f'Digest realm="{realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}')
+        for name in (("MD5",) if md5_only else ALGORITHMS)
     ]
+
+
+class Offers:
+    """Which phones are offered MD5 alone. Some stacks (libre before 2.0) give up when any challenge names an algorithm
+    that they lack, instead of taking the one they know as RFC 8760 2.4 asks. They are known by name, or by coming
+    back empty-handed from the same port some seconds after they were offered both."""
+
+    def __init__(self, sources_max: int = 20_000) -> None:
+        self._asked: OrderedDict[tuple[str, int], float] = OrderedDict()  # offered both at, not answered since
+        self._max = sources_max
+
+    def md5_only(self, source: tuple[str, int], user_agent: str, now: float) -> bool:
+        """Decide for a request without credentials; `source`: host and port, `now`: seconds."""
+        if user_agent.lower().startswith(MD5_ONLY_AGENTS):
+            return True
+        before = self._asked.get(source)
+        if before is not None and now - before > OFFER_UNANSWERED_S:
+            return True
+        if before is None:
+            self._asked[source] = now
+            if len(self._asked) > self._max:
+                self._asked.popitem(last=False)
+        return False
+
+    def answered(self, source: tuple[str, int]) -> None:
+        """Credentials came from there: it understood."""
+        self._asked.pop(source, None)

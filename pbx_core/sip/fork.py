@@ -53,7 +53,7 @@ _BETTER = {401: 0, 407: 0, 415: 1, 420: 1, 484: 1, 486: 2, 488: 3, 480: 5, 404: 
 
 
 def rank(status: int) -> tuple[int, int, int]:
-    """Sort key: the best of several final failures comes first. 6xx wins, then the lowest class, then what says most."""
+    """Sort key: the best of several final failures comes first. 6xx, then the lowest class, then what says most."""
     return (0 if status >= 600 else 1, status // 100, _BETTER.get(status, 4))
 
 
@@ -111,6 +111,11 @@ class Fork:
         """A branch ended with an answer that does not count."""
         self._states[branch] = State.ENDED
 
+    def complete(self) -> list[Action]:
+        """All branches there will be are open: the last failure settles the matter from now on."""
+        self.more_may_come = False
+        return [] if self._open() else self.settle()
+
     def settle(self, status: int = 480) -> list[Action]:
         """No more branches will come: answer with the best failure, or with `status` when there is none."""
         if self.settled:
@@ -127,6 +132,10 @@ class Fork:
             return []
         self.settled = True
         return [Answer(487), *self._cancel_open()]
+
+    def is_open(self, branch: int) -> bool:
+        """Whether the branch may still decide the matter."""
+        return self._states.get(branch) is State.OPEN
 
     def _open(self) -> list[int]:
         return [b for b, s in self._states.items() if s is State.OPEN]

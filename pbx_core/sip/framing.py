@@ -28,7 +28,7 @@ class Framer:
         buffer += data
         out: list[bytes] = []
         while buffer:
-            if buffer[:1] in (b"\r", b"\n"):
+            if buffer[0] in b"\r\n":
                 if buffer[:4] == PING:
                     out.append(PING)
                     del buffer[:4]

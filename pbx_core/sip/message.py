@@ -91,9 +91,7 @@ def _parse(data: bytes) -> SipRequest | SipResponse:
 
 def _answerable(request: SipRequest) -> bool:
     """Whether a 400 would find its way back: the fields a response copies are there."""
-    return all(request.headers.get(n) for n in ("via", "from", "to", "call-id", "cseq")) and bool(
-        top_via(request).host
-    )
+    return all(request.headers.get(n) for n in ("via", "from", "to", "call-id", "cseq")) and bool(top_via(request).host)
 
 
 def _check_headers(message: SipMessage, size: int) -> None:

@@ -11,7 +11,7 @@ from pbx_core.sip.flow import Flow, FlowTokens
 from pbx_core.sip.message import MAGIC, address, header, pop_first, top_via
 
 BRANCH = f"{MAGIC}cB"  # every branch of ours begins so; a request that comes back with one loops
-TOKEN = "ft"  # noqa: S105: the name of a URI parameter
+TOKEN = "ft"  # noqa: S105 the name of a URI parameter
 INTERNAL_HEADERS = ("X-Tenant", "X-Auth-User", "X-Source", "X-Call-Id")
 CLAIMED_HEADERS = ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "Identity")
 PRODUCT_HEADERS = ("Server", "User-Agent")

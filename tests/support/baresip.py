@@ -189,8 +189,14 @@ class Baresip:
             raise AssertionError(f"no {kind} x{count}; events {seen}; output {self.lines[-30:]}") from None
 
     def wait_registered(self, timeout_s: float = 15.0) -> None:
-        """Until every account is registered."""
-        self.wait_event("REGISTER_OK", timeout_s, count=len(self.accounts))
+        """Until every account is registered (the first registration is over before the control socket listens)."""
+        for account in self.accounts:
+            name = f"{account.user}@{account.domain}: "
+            until(
+                lambda name=name: any(name in line and " 200 OK " in line for line in list(self.lines)),
+                timeout_s,
+                what=f"registration of {name}{self.lines[-3:]}",
+            )
 
     def dial(self, uri: str) -> None:
         """Place a call."""

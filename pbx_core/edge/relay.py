@@ -1,0 +1,132 @@
+"""One request on its way through the edge: a server transaction, its branches, and the fork between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiosipua.message import SipRequest, SipResponse
+
+from pbx_core.edge.context import Context
+from pbx_core.edge.transactions import ClientTransaction, ServerTransaction
+from pbx_core.sip import message as sip
+from pbx_core.sip import routing
+from pbx_core.sip.flow import Flow
+from pbx_core.sip.fork import Action, Answer, Cancel, EndCall, Fork, Relay
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326: phones then show no missed call
+
+
+class Relaying:
+    """Carries a request out and its answers back. `on_end` is told the final status once."""
+
+    def __init__(
+        self,
+        context: Context,
+        server: ServerTransaction,
+        *,
+        more_may_come: bool = False,
+        on_end: Callable[[int], None] | None = None,
+    ) -> None:
+        self.context = context
+        self.server = server
+        self.fork = Fork(more_may_come)
+        self._on_end = on_end
+        self._clients: dict[int, ClientTransaction] = {}
+        self._finals: dict[int, SipResponse] = {}
+        self._count = 0
+        server.on_cancel = self.cancel
+
+    def send(self, request: SipRequest, flow: Flow) -> int:
+        """Open a branch: `request` is a copy of its own, complete but for Via and hops. Returns the branch's number."""
+        number = self._count
+        self._count += 1
+        branch = self.context.hop(request, flow)
+        self.fork.add(number)
+        self._clients[number] = self.context.layer.start_client(
+            request, branch, flow, lambda response: self._heard(number, response)
+        )
+        return number
+
+    def missing(self, status: int) -> None:
+        """A branch that could not even be opened."""
+        number = self._count
+        self._count += 1
+        self.fork.add(number)
+        self.run(self.fork.failure(number, status))
+
+    def cancel(self) -> None:
+        """The other side gave up."""
+        self.run(self.fork.cancel())
+
+    def _heard(self, number: int, response: SipResponse | None) -> None:
+        if response is None:
+            if not self.failed(number, 408, None):
+                self.run(self.fork.failure(number, 408))
+            return
+        status = response.status_code
+        if status < 200:
+            self.progressed(number)
+            self.run(self.fork.provisional(number, status), response)
+        elif status < 300:
+            self.run(self.fork.success(number), response)
+        elif not self.failed(number, status, response):
+            self._finals[number] = response
+            self.run(self.fork.failure(number, status))
+
+    def progressed(self, number: int) -> None:
+        """A branch showed a sign of life."""
+
+    def failed(self, number: int, status: int, response: SipResponse | None) -> bool:
+        """A branch ended with a failure; True when it was dealt with otherwise."""
+        return False
+
+    def run(self, actions: list[Action], response: SipResponse | None = None) -> None:
+        """Carry out what the fork decided; `response` is the one that just came in."""
+        for action in actions:
+            match action:
+                case Relay():
+                    assert response is not None
+                    self._up(response)
+                case Cancel(branch, elsewhere):
+                    self._clients[branch].cancel(ELSEWHERE if elsewhere else "")
+                case Answer(status, branch):
+                    final = self._finals.get(branch) if branch is not None else None
+                    self._answer(status, final)
+                case EndCall(branch):
+                    assert response is not None
+                    self._end_call(branch, response)
+
+    def _up(self, response: SipResponse) -> None:
+        sip.pop_first(response.headers, "via")
+        routing.strip(response, *routing.INTERNAL_HEADERS, *routing.PRODUCT_HEADERS)
+        final = self.server.state == "proceeding" and response.status_code >= 200
+        self.server.respond(response)
+        if final:
+            self._ended(response.status_code)
+
+    def _answer(self, status: int, final: SipResponse | None) -> None:
+        if final is not None:
+            if status == 503:  # RFC 3261 16.7: what is overloaded is not us
+                final.status_code, final.reason_phrase = 500, sip.REASONS[500]
+                final.headers.remove("Retry-After")
+            self._up(final)
+            return
+        extra = [("Retry-After", "5")] if status == 503 else []
+        self.server.respond(self.context.answer(self.server.request, status, extra))
+        self._ended(status)
+
+    def _ended(self, status: int) -> None:
+        if self._on_end:
+            self._on_end(status)
+            self._on_end = None
+
+    def _end_call(self, branch: int, answer: SipResponse) -> None:
+        """ACK and BYE for somebody who answered too late."""
+        client, context = self._clients[branch], self.context
+        for method in ("ACK", "BYE"):
+            name = context.branch()
+            request = sip.in_dialog(client.request, answer, method, context.via(client.flow.transport, name))
+            if method == "ACK":
+                context.layer.send(client.flow, bytes(request))
+            else:
+                context.layer.start_client(request, name, client.flow, lambda _: None)

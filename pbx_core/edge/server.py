@@ -1,0 +1,143 @@
+"""Receives every message: bans first, then parsing, then transactions, then whoever it is for."""
+
+from __future__ import annotations
+
+from aiosipua.message import SipRequest, SipResponse
+
+from pbx_core import log
+from pbx_core.edge.auth import Authenticator
+from pbx_core.edge.context import Context
+from pbx_core.edge.proxy import Proxy
+from pbx_core.edge.registrar import Registrar
+from pbx_core.errors import PeerError
+from pbx_core.sip import message as sip
+from pbx_core.sip import routing
+from pbx_core.sip.flow import Flow
+
+_log = log.get(__name__)
+ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, NOTIFY")
+
+
+class Server:
+    """The edge's dispatcher. Nothing that a peer sends gets an exception out of `receive`."""
+
+    def __init__(self, context: Context, auth: Authenticator, registrar: Registrar, proxy: Proxy) -> None:
+        self._context = context
+        self._auth = auth
+        self._registrar = registrar
+        self._proxy = proxy
+        self.received = 0
+        self.failures = 0
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """One message from the network."""
+        self.received += 1
+        try:
+            self._receive(data, flow)
+        except Exception:  # noqa: BLE001 outer loop; one message must not end the service
+            self.failures += 1
+            _log.exception("message not served", extra={"pii_source": str(flow)})
+
+    def _receive(self, data: bytes, flow: Flow) -> None:
+        try:
+            message = sip.parse(data)
+            if isinstance(message, SipResponse):
+                if not self._context.layer.response(message, flow):
+                    self._auth.admit(flow)
+                return
+        except sip.Malformed as fault:
+            if self._auth.admit(flow) and fault.request is not None:
+                sip.stamp_source(fault.request, flow.host, flow.port)
+                self._stateless(fault.request, flow, fault.status)
+            return
+        try:
+            sip.stamp_source(message, flow.host, flow.port)
+            self._request(message, flow)
+        except PeerError:
+            self._refuse(message, flow, 400)
+
+    def _request(self, request: SipRequest, flow: Flow) -> None:
+        layer = self._context.layer
+        known = layer.find_server(layer.key(request))
+        if known is not None and known.flow.host == flow.host:
+            if request.method != "ACK" or known.state != "accepted":  # some phones keep the branch in the ACK of a 2xx
+                known.repeated(request)
+                return
+        if request.method == "CANCEL":
+            self._cancel(request, flow)
+            return
+        fault = self._fault(request)
+        if fault is not None:
+            self._refuse(request, flow, *fault)
+            return
+        ends = routing.take_routes(request, self._context.tokens)
+        if ends is not None:
+            self._in_dialog(request, flow, ends)
+        elif request.method == "ACK":
+            self._auth.admit(flow)  # of a challenge of ours: absorbed, but a flood of them counts
+        elif sip.tag_of(request, "to"):
+            self._refuse(request, flow, 481)
+        else:
+            self._initial(request, flow)
+
+    def _in_dialog(self, request: SipRequest, flow: Flow, ends: tuple[Flow, int]) -> None:
+        if flow.transport != "int" and flow.host != ends[0].host:
+            self._auth.admit(flow)  # a token overheard elsewhere: no answer
+        elif request.method == "ACK":
+            self._proxy.ack(request, flow, ends)
+        else:
+            self._proxy.in_dialog(request, flow, ends)
+
+    def _initial(self, request: SipRequest, flow: Flow) -> None:
+        routing.strip(request, "Route")
+        inside = flow.transport == "int"
+        match request.method:
+            case "REGISTER" if not inside:
+                self._registrar.register(request, flow)
+            case "INVITE" if inside:
+                self._proxy.from_worker(request, flow)
+            case "INVITE":
+                self._proxy.from_phone(request, flow)
+            case "OPTIONS":
+                self._refuse(request, flow, 200, [ALLOW, ("Accept", "application/sdp")])
+            case "SUBSCRIBE" | "PUBLISH":
+                self._refuse(request, flow, 489)
+            case "BYE" | "INFO" | "UPDATE" | "PRACK":
+                self._refuse(request, flow, 481)
+            case _:
+                self._refuse(request, flow, 405, [ALLOW])
+
+    def _cancel(self, request: SipRequest, flow: Flow) -> None:
+        """RFC 3261 9.2: answered 200 where there is an INVITE to cancel, from the same source as the INVITE."""
+        layer = self._context.layer
+        invite = layer.find_server(layer.key(request, "INVITE"))
+        if invite is None or invite.flow.host != flow.host:
+            self._refuse(request, flow, 481)
+            return
+        layer.serve(request, flow).respond(self._context.answer(request, 200))
+        if invite.on_cancel:
+            invite.on_cancel()
+
+    def _fault(self, request: SipRequest) -> tuple[int, list[tuple[str, str]]] | None:
+        if routing.loops(request):
+            return 482, []
+        if routing.hops_left(request) == 0 and request.method != "OPTIONS":
+            return 483, []
+        wanted = request.headers.get("proxy-require")
+        if wanted and request.method not in ("ACK", "CANCEL"):
+            return 420, [("Unsupported", value) for value in wanted[:10]]
+        if self._context.layer.full and request.method != "ACK":
+            return 503, [("Retry-After", "10")]
+        return None
+
+    def _refuse(
+        self, request: SipRequest, flow: Flow, status: int, headers: list[tuple[str, str]] | None = None
+    ) -> None:
+        """Answer a request nobody vouched for, keeping nothing; silently drop what comes too often."""
+        if self._auth.admit(flow):
+            self._stateless(request, flow, status, headers)
+
+    def _stateless(
+        self, request: SipRequest, flow: Flow, status: int, headers: list[tuple[str, str]] | None = None
+    ) -> None:
+        self._context.layer.reply(request, flow, self._context.answer(request, status, headers or ()))
