@@ -59,10 +59,9 @@ class Server:
     def _request(self, request: SipRequest, flow: Flow) -> None:
         layer = self._context.layer
         known = layer.find_server(layer.key(request))
-        if known is not None and known.flow.host == flow.host:
-            if request.method != "ACK" or known.state != "accepted":  # some phones keep the branch in the ACK of a 2xx
-                known.repeated(request)
-                return
+        if known is not None and known.flow.host == flow.host and not known.passes(request):
+            known.repeated(request)
+            return
         if request.method == "CANCEL":
             self._cancel(request, flow)
             return

@@ -85,6 +85,10 @@ class ServerTransaction:
             interval = min(2 * interval, T2)
             self._retransmit = self._layer.timers.call_later(interval, self._repeat, interval)
 
+    def passes(self, request: SipRequest) -> bool:
+        """Whether it is the ACK of a 2xx, which is no business of ours; some phones keep the INVITE's branch in it."""
+        return request.method == "ACK" and self.state == "accepted"
+
     def repeated(self, request: SipRequest) -> None:
         """The same request again, or the ACK of our failure."""
         if request.method == "ACK":
