@@ -5,6 +5,7 @@ A scenario is put together from the small functions here: `alice(ring(), answere
 
 from __future__ import annotations
 
+import math
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ _VIA = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]"
 _ALICE = 'From: "Alice" <sip:101@acme.test>;tag=[pid]a[call_number]'
 _DIALOG = "{method} [next_url] SIP/2.0\n" + _VIA + "\n[routes]\n{ends}\nCall-ID: [call_id]\nCSeq: {cseq} {method}\n"
 _ALICE_ENDS = _ALICE + "\nTo: <sip:102@acme.test>[peer_tag_param]"
-_REPLY = "SIP/2.0 {status}\n[last_Via:]\n[last_Record-Route:]\n[last_From:]\n[last_To:]{tag}\n[last_Call-ID:]\n[last_CSeq:]\n"
+_REPLY = "SIP/2.0 {status}\n[last_Via:]\n[last_Record-Route:]\n[last_From:]\n[last_To:]{tag}\n"
+_REPLY += "[last_Call-ID:]\n[last_CSeq:]\n"
 _CONTACT = "Contact: <sip:phone@[local_ip]:[local_port]>\nMax-Forwards: 70\n"
 _TAG = ";tag=[pid]b[call_number]"
 
@@ -73,9 +75,23 @@ def invite(*, headers: str = f"X-Tenant: {TENANT}\nX-Auth-User: 101\nX-Source: u
     )
 
 
+FINAL = "X-Call-Id: [0-9a-f]{32}"  # marks an answer that the state machine decided
+
+
 def progress() -> str:
     """Whatever provisional answers may come."""
     return "".join(receive(code, optional=True) for code in ("100", "180", "183"))
+
+
+def refused(status: str, check: str = FINAL) -> str:
+    """Alice is turned away with this status."""
+    return progress() + receive(status, check=check) + ack_failure()
+
+
+def talks(path: Path | None, ms: int) -> str:
+    """Alice is answered and speaks for a while."""
+    start = progress() + receive("200", keep_route=True, check=FINAL) + ack()
+    return start + (sound(path) if path else "") + pause(ms)
 
 
 def ack() -> str:
@@ -123,17 +139,21 @@ def reply(status: str, *, tag: bool = False, body: str = NO_BODY, again: bool = 
     return send(_REPLY.format(status=status, tag=_TAG if tag else "") + _CONTACT + body, again=again)
 
 
-def hangs_up_as_callee() -> str:
-    """Bob hangs up: his BYE goes back along the route to the worker."""
-    ends = "From: [$2]\nTo: [$3]"
-    return send(_DIALOG.format(method="BYE", cseq=1, ends=ends) + "Max-Forwards: 70\n" + NO_BODY, again=True) + receive(
-        "200"
+def bye_of_bob() -> str:
+    """Bob hangs up; his ACK must have been taken by `acknowledged`."""
+    ends = "From:[$2]\nTo:[$3]"
+    text = _DIALOG.format(method="BYE", cseq=1, ends=ends) + "Max-Forwards: 70\n" + NO_BODY
+    return send(text, again=True) + receive("200")
+
+
+def acknowledged() -> str:
+    """Bob takes the ACK and remembers both ends for a request of his own."""
+    return (
+        '<recv request="ACK" rrs="true"><action>'
+        '<ereg regexp=".*" search_in="hdr" header="To:" assign_to="2"/>'
+        '<ereg regexp=".*" search_in="hdr" header="From:" assign_to="3"/>'
+        '<log message="ends [$2] [$3]"/></action></recv>\n'
     )
-
-
-def remember_ends() -> str:
-    """For hangs_up_as_callee: keep To and From of the INVITE (with our tag) swapped."""
-    return ""
 
 
 def answers(path: Path | None, ring_ms: int = 100) -> str:
@@ -143,14 +163,13 @@ def answers(path: Path | None, ring_ms: int = 100) -> str:
         + reply("180 Ringing", tag=True)
         + pause(ring_ms)
         + reply("200 OK", tag=True, body=sdp(), again=True)
-        + receive("ACK")
+        + acknowledged()
         + (sound(path) if path else "")
     )
 
 
 def a_law_tone(path: Path, hertz: float, seconds: float = 10.0) -> Path:
     """A raw A-law file with a steady tone (ITU-T G.711)."""
-    import math
 
     path.write_bytes(
         bytes(_a_law(int(8000 * math.sin(2 * math.pi * hertz * n / 8000))) for n in range(int(8000 * seconds)))
