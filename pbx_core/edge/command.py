@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 import click
@@ -20,4 +21,5 @@ def edge(data: Path) -> None:
     """Serve SIP: phones register and call over UDP, TCP and TLS; calls go to the workers."""
     settings = load(data)
     log.setup("edge", settings.log_level)
+    logging.getLogger("aiosipua").setLevel("ERROR")  # it warns about every malformed message
     asyncio.run(run(settings, engine.connect(settings), SystemClock()))

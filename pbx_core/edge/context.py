@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiosipua.message import SipRequest, SipResponse
 
@@ -16,6 +17,22 @@ from pbx_core.sip.flow import Flow, FlowTokens
 
 LOOPBACK = "127.0.0.1"
 _VIA_NAMES = {"udp": "UDP", "int": "UDP", "tcp": "TCP", "tls": "TLS"}
+
+
+class Wire(Protocol):
+    """What the proxy needs of the sockets."""
+
+    def send(self, flow: Flow, data: bytes) -> bool:
+        """Send; False when the flow is a connection that is gone."""
+        ...
+
+    def alive(self, flow: Flow) -> bool:
+        """Whether something sent there can leave the machine."""
+        ...
+
+    def connect(self, host: str, port: int, done: Callable[[Flow | None], None]) -> None:
+        """Open a TCP connection; `done` gets its flow, or None."""
+        ...
 
 
 @dataclass(frozen=True)

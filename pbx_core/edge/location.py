@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 
 from pbx_core import log
+from pbx_core.sip import message as sip
 from pbx_core.sip.flow import Flow
 from pbx_core.sip.registrar import Binding
 from pbx_core.store import bindings
@@ -46,6 +47,11 @@ class Location:
         now = self._wall()
         return [b for b in self._held.get(owner, ()) if b.expires_at > now]
 
+    def behind_nat(self) -> list[Flow]:
+        """UDP flows whose phone believes to be elsewhere: their way back must be kept open."""
+        flows = {(Flow.parse(b.source), sip.uri(b.contact).host) for held in self._held.values() for b in held}
+        return [flow for flow, host in flows if flow and flow.transport == "udp" and flow.host != host]
+
     def find(self, contact: str, host: str) -> Flow | None:
         """The newest flow of a contact that registered from `host`; for dialogs whose connection broke."""
         found = [b for held in self._held.values() for b in held if b.contact == contact]
@@ -70,14 +76,18 @@ class Location:
             await self._wake.wait()
             self._wake.clear()
             while self._dirty:
-                batch = {owner: self._dirty.pop(owner) for owner in list(self._dirty)[:BATCH_MAX]}
-                failed = await self._write({owner: self._held.get(owner, ()) for owner in batch})
-                for done in (d for waiting in batch.values() for d in waiting):
-                    done()
-                for owner in failed:
-                    self._dirty.setdefault(owner, [])
-                if failed:
+                if not await self.flush():
                     await asyncio.sleep(RETRY_S)
+
+    async def flush(self) -> bool:
+        """Write what is waiting, at most BATCH_MAX extensions; False when some must be tried again."""
+        batch = {owner: self._dirty.pop(owner) for owner in list(self._dirty)[:BATCH_MAX]}
+        failed = await self._write({owner: self._held.get(owner, ()) for owner in batch}) if batch else []
+        for done in (d for waiting in batch.values() for d in waiting):
+            done()
+        for owner in failed:
+            self._dirty.setdefault(owner, [])
+        return not failed
 
     async def _write(self, changes: dict[Owner, tuple[Binding, ...]]) -> list[Owner]:
         """The owners whose change must be tried again."""

@@ -80,10 +80,10 @@ class _Stream(asyncio.Protocol):
 class Network:
     """Owns the sockets. `receive` gets whole messages of hosts that are not banned; it must not raise."""
 
-    def __init__(self, settings: Settings, receive: Receive, banned: Banned) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.receive = receive
-        self.banned = banned
+        self.receive: Receive = lambda data, flow: None
+        self.banned: Banned = lambda host: False
         self._datagrams: dict[str, asyncio.DatagramTransport] = {}
         self._servers: list[asyncio.Server] = []
         self._streams: dict[Flow, _Stream] = {}
@@ -97,9 +97,10 @@ class Network:
         """Open TCP and TLS connections."""
         return len(self._streams)
 
-    async def open(self, tls: ssl.SSLContext) -> None:
+    async def open(self, tls: ssl.SSLContext, receive: Receive, banned: Banned) -> None:
         """Bind everything; ConfigError names the port and the setting when one is taken."""
         s = self.settings
+        self.receive, self.banned = receive, banned
         await self._bind_udp("int", "127.0.0.1", s.sip_internal_port, "sip_internal_port")
         await self._bind_udp("udp", s.sip_host, s.sip_port, "sip_port")
         await self._bind_stream("tcp", s.sip_port, "sip_port", None)

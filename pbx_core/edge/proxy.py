@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from aiosipua.message import SipRequest
@@ -9,10 +10,9 @@ from aiosipua.message import SipRequest
 from pbx_core import log
 from pbx_core.edge.accounts import Accounts
 from pbx_core.edge.auth import Authenticator
-from pbx_core.edge.context import LOOPBACK, Context
+from pbx_core.edge.context import LOOPBACK, Context, Wire
 from pbx_core.edge.hunt import Hunt
 from pbx_core.edge.location import Location
-from pbx_core.edge.network import Network
 from pbx_core.edge.pool import Pool
 from pbx_core.edge.relay import Relaying
 from pbx_core.sip import message as sip
@@ -21,6 +21,7 @@ from pbx_core.sip.flow import Flow
 from pbx_core.sip.registrar import Binding
 
 _log = log.get(__name__)
+_USER = re.compile(r"^[A-Za-z0-9+*#._~-]{1,64}$")
 Reached = Callable[[Flow | None], None]
 Ends = tuple[Flow, int]  # of a dialog: the phone's flow, the worker's port
 
@@ -35,7 +36,7 @@ class Proxy:
         accounts: Accounts,
         location: Location,
         pool: Pool,
-        network: Network,
+        network: Wire,
     ) -> None:
         self._context = context
         self._auth = auth
@@ -57,7 +58,7 @@ class Proxy:
             return
         target = sip.uri(request.uri)
         host = target.host.lower()
-        if not target.user or (host != identity.tenant.domain and not context.is_ours(host)):
+        if not _USER.match(target.user or "") or (host != identity.tenant.domain and not context.is_ours(host)):
             server.respond(context.answer(request, 404))
             return
         server.respond(context.answer(request, 100))

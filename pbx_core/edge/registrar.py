@@ -32,6 +32,9 @@ class Registrar:
         context = self._context
         server = context.layer.serve(request, flow)
         number = identity.extension.number
+        if wanted := request.headers.get("require"):
+            server.respond(context.answer(request, 420, [("Unsupported", value) for value in wanted[:10]]))
+            return
         if user != number or self._names_us(request):
             server.respond(context.answer(request, 403))
             return

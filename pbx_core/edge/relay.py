@@ -92,9 +92,9 @@ class Relaying:
                 case Answer(status, branch):
                     final = self._finals.get(branch) if branch is not None else None
                     self._answer(status, final)
-                case EndCall(branch):
+                case EndCall(branch, again):
                     assert response is not None
-                    self._end_call(branch, response)
+                    self._end_call(branch, response, again)
 
     def _up(self, response: SipResponse) -> None:
         sip.pop_first(response.headers, "via")
@@ -106,9 +106,6 @@ class Relaying:
 
     def _answer(self, status: int, final: SipResponse | None) -> None:
         if final is not None:
-            if status == 503:  # RFC 3261 16.7: what is overloaded is not us
-                final.status_code, final.reason_phrase = 500, sip.REASONS[500]
-                final.headers.remove("Retry-After")
             self._up(final)
             return
         extra = [("Retry-After", "5")] if status == 503 else []
@@ -120,10 +117,10 @@ class Relaying:
             self._on_end(status)
             self._on_end = None
 
-    def _end_call(self, branch: int, answer: SipResponse) -> None:
+    def _end_call(self, branch: int, answer: SipResponse, again: bool) -> None:
         """ACK and BYE for somebody who answered too late."""
         client, context = self._clients[branch], self.context
-        for method in ("ACK", "BYE"):
+        for method in ("ACK",) if again else ("ACK", "BYE"):
             name = context.branch()
             request = sip.in_dialog(client.request, answer, method, context.via(client.flow.transport, name))
             if method == "ACK":

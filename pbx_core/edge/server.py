@@ -15,6 +15,7 @@ from pbx_core.sip import routing
 from pbx_core.sip.flow import Flow
 
 _log = log.get(__name__)
+FAILURES_LOGGED = 100  # then every thousandth: whoever found a way to cause them must not fill the disk
 ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, NOTIFY")
 
 
@@ -36,7 +37,8 @@ class Server:
             self._receive(data, flow)
         except Exception:  # noqa: BLE001 outer loop; one message must not end the service
             self.failures += 1
-            _log.exception("message not served", extra={"pii_source": str(flow)})
+            if self.failures <= FAILURES_LOGGED or self.failures % 1000 == 0:
+                _log.exception("message not served", extra={"pii_source": str(flow), "failures": self.failures})
 
     def _receive(self, data: bytes, flow: Flow) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from pbx_core import log
 from pbx_core.clock import Clock
 from pbx_core.edge.accounts import Accounts
 from pbx_core.edge.auth import Authenticator
-from pbx_core.edge.context import Context
+from pbx_core.edge.context import Context, Wire
 from pbx_core.edge.location import Location
 from pbx_core.edge.network import Network
 from pbx_core.edge.pool import Pool
@@ -21,53 +22,53 @@ from pbx_core.edge.proxy import Proxy
 from pbx_core.edge.registrar import Registrar
 from pbx_core.edge.server import Server
 from pbx_core.edge.tls import server_context, write_secret
-from pbx_core.edge.transactions import Layer
+from pbx_core.edge.transactions import Layer, Timers
 from pbx_core.netaddr import public_address
 from pbx_core.settings import Settings
 from pbx_core.sip.digest import Nonces
-from pbx_core.sip.flow import Flow, FlowTokens
+from pbx_core.sip.flow import FlowTokens
+from pbx_core.sip.framing import PING
 from pbx_core.sip.guard import Guard, GuardLimits
 from pbx_core.store.heartbeat import announced
 
 _log = log.get(__name__)
+NAT_PING_S = 25.0  # most NATs forget a UDP flow after 30 s
 DRAIN_S = 0.3  # answers on their way get so long when we are told to stop
 
 
 class Edge:
-    """Everything the edge consists of; build it inside a running loop."""
+    """Everything the edge consists of but the sockets. `wall()`: UTC epoch seconds."""
 
-    def __init__(self, settings: Settings, db: sa.Engine, clock: Clock) -> None:
-        loop = asyncio.get_running_loop()
-        self.settings, self.db = settings, db
-        self._wall = lambda: clock.now().timestamp()
-        s = settings
+    def __init__(
+        self,
+        settings: Settings,
+        db: sa.Engine,
+        wall: Callable[[], float],
+        timers: Timers,
+        wire: Wire,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        s = self.settings = settings
         self.guard = Guard(
             GuardLimits(s.flood_requests_max, s.flood_window_s, s.ban_s, s.guess_failures_max, s.guess_window_s)
         )
         self.host = public_address(settings)
-        self.network = Network(settings, self._receive, lambda host: self.guard.banned(host, loop.time()))
-        self.layer = Layer(loop, self.network.send)
-        context = Context(
-            settings,
-            self.host,
-            loop,
-            self.layer,
-            FlowTokens(_flow_key(settings)),
-            secrets.token_bytes,
-            self._wall,
-            secrets.token_bytes(16),
-        )
-        accounts = Accounts(db, loop.time)
-        self.location = Location(db, self._wall)
+        self.layer = Layer(timers, wire.send)
+        tokens = FlowTokens(_flow_key(settings))
+        context = Context(settings, self.host, timers, self.layer, tokens, random, wall, tag_key=random(16))
+        accounts = Accounts(db, timers.time)
+        self.location = Location(db, wall)
         for host in self.location.hosts():
-            self.guard.vouch(host, loop.time())
-        auth = Authenticator(context, accounts, self.guard, Nonces(secrets.token_bytes(32), s.nonce_ttl_s))
-        self.pool = Pool(loop)
-        proxy = Proxy(context, auth, accounts, self.location, self.pool, self.network)
+            self.guard.vouch(host, timers.time())
+        auth = Authenticator(context, accounts, self.guard, Nonces(random(32), s.nonce_ttl_s))
+        self.pool = Pool(timers)
+        proxy = Proxy(context, auth, accounts, self.location, self.pool, wire)
         self.server = Server(context, auth, Registrar(context, auth, self.location), proxy)
+        self._timers = timers
 
-    def _receive(self, data: bytes, flow: Flow) -> None:
-        self.server.receive(data, flow)
+    def banned(self, host: str) -> bool:
+        """Whether a host is not listened to."""
+        return self.guard.banned(host, self._timers.time())
 
     def detail(self) -> dict[str, Any]:
         """The row on the board."""
@@ -80,7 +81,6 @@ class Edge:
             "address": self.host,
             "phones": self.location.phones,
             "calls": self.pool.calls,
-            "connections": self.network.connections,
             "transactions": self.layer.count,
             "bans": self.guard.bans,
             "messages": self.server.received,
@@ -97,29 +97,48 @@ def _flow_key(settings: Settings) -> bytes:
     return path.read_bytes()
 
 
+async def _keep_open(edge: Edge, network: Network) -> None:
+    """Phones behind NAT stay reachable over UDP as long as something passes."""
+    while True:
+        await asyncio.sleep(NAT_PING_S)
+        for flow in edge.location.behind_nat():
+            network.send(flow, PING)
+
+
 async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
     """Serve until SIGTERM or SIGINT."""
-    edge = Edge(settings, db, clock)
+
+    def wall() -> float:
+        return clock.now().timestamp()
+
     loop = asyncio.get_running_loop()
+    network = Network(settings)
+    edge = Edge(settings, db, wall, loop, network)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     tls = server_context(settings, edge.host, clock.now())
     work = [
-        loop.create_task(edge.pool.read_forever(db, edge._wall)),
+        loop.create_task(edge.pool.read_forever(db, wall)),
         loop.create_task(edge.location.write_forever()),
         loop.create_task(edge.location.purge_forever()),
+        loop.create_task(_keep_open(edge, network)),
     ]
+    stopped = loop.create_task(stop.wait())
+
+    def detail() -> dict[str, Any]:
+        return {**edge.detail(), "connections": network.connections}
+
     try:
-        await edge.network.open(tls)
-        with announced(db, clock, "edge", edge.detail):
-            _log.info("serving", extra=edge.detail())
-            ended, _ = await asyncio.wait([*work, loop.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        await network.open(tls, edge.server.receive, edge.banned)
+        with announced(db, clock, "edge", detail):
+            _log.info("serving", extra=detail())
+            ended, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
                 task.result()  # a writer that died is an error, not an end
             await asyncio.sleep(DRAIN_S)
-            _log.info("stopping", extra=edge.detail())
+            _log.info("stopping", extra=detail())
     finally:
         for task in work:
             task.cancel()
-        await edge.network.close()
+        await network.close()

@@ -105,6 +105,7 @@ class ClientTransaction:
 
     __slots__ = (
         "_cancel_wanted",
+        "_cancelled",
         "_deadline",
         "_interval",
         "_layer",
@@ -133,6 +134,7 @@ class ClientTransaction:
         self._repeat_handle: Handle | None = None
         self._deadline: Handle | None = None
         self._cancel_wanted: str | None = None
+        self._cancelled = False
         self.request = request
         self.branch = branch
         self.flow = flow
@@ -210,7 +212,8 @@ class ClientTransaction:
         """CANCEL the INVITE, at once or as soon as the peer has shown a sign of life. RFC 3261 9.1."""
         if self.state == "calling":
             self._cancel_wanted = reason
-        elif self.state == "proceeding":
+        elif self.state == "proceeding" and not self._cancelled:
+            self._cancelled = True
             self._layer.start_client(sip.cancel_for(self.request, reason), self.branch, self.flow, lambda _: None)
             if self._deadline:
                 self._deadline.cancel()

@@ -15,6 +15,7 @@ class State(Enum):
     OPEN = auto()
     CANCELLED = auto()  # we asked it to stop; its final answer is awaited by the transaction only
     ENDED = auto()
+    HUNG_UP = auto()  # answered too late, and was sent BYE
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class EndCall:
-    """A branch answered 2xx after the matter was settled: ACK it and send BYE."""
+    """A branch answered 2xx after the matter was settled: ACK it and, the first time, send BYE."""
 
     branch: int
+    again: bool = False
 
 
 Action = Relay | Cancel | Answer | EndCall
@@ -82,10 +84,11 @@ class Fork:
         """2xx: the first wins and the others are cancelled; a later one is hung up; a repetition passes."""
         if branch == self.winner:
             return [Relay(branch)]
-        abandoned = self._states.get(branch) is not State.OPEN
+        was = self._states.get(branch)
+        if self.settled or was is not State.OPEN:
+            self._states[branch] = State.HUNG_UP
+            return [EndCall(branch, again=was is State.HUNG_UP)]
         self._states[branch] = State.ENDED
-        if self.settled or abandoned:
-            return [EndCall(branch)]
         self.settled, self.winner = True, branch
         return [Relay(branch), *self._cancel_open(elsewhere=True)]
 
