@@ -60,7 +60,7 @@ def add_tenant(
 ) -> Tenant:
     """Create a tenant; InputError when the domain is malformed or taken."""
     domain = domain.lower()
-    if not _DOMAIN.match(domain):
+    if not _DOMAIN.fullmatch(domain):
         raise InputError(f"{domain!r} is not a domain name; nothing was created.", error_id="bad_domain")
     tenant_id = clock.new_id()
     row = {
@@ -121,7 +121,7 @@ def add_extension(
     engine: sa.Engine, clock: Clock, owner: Tenant, number: str, password: str, *, display_name: str = ""
 ) -> Extension:
     """Create an extension; InputError when the number is malformed or taken."""
-    if not _NUMBER.match(number):
+    if not _NUMBER.fullmatch(number):
         raise InputError(f"{number!r} is not a short number (2 to 6 digits).", error_id="bad_number")
     made = Extension(
         owner.tenant_id,
