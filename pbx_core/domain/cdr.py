@@ -99,7 +99,7 @@ def _leg(
         reason = "not answered"
     else:
         reason = "the stream ended unmeasured"
-    measured = quality.assess(stream_samples(events, party), reason=reason)
+    measured = quality.assess(stream_samples(events, party), digits=_digits_in_sound(events, party), reason=reason)
     return LegRecord(
         leg_id=f"{opened.call_id}-{party}",
         party=party,
@@ -121,6 +121,16 @@ def stream_samples(events: Sequence[CallEvent], party: Party) -> list[quality.St
         if event.type is EventType.QUALITY and event.leg is party:
             last[int(event.detail["stream"])] = quality.StreamSample(**{n: event.detail[n] for n in names})
     return [last[n] for n in sorted(last)]
+
+
+def starved_share(events: Sequence[CallEvent], party: Party) -> float:
+    """Share 0..1 of a leg's frames that a busy machine of ours lost."""
+    return quality.starved_share(stream_samples(events, party), _digits_in_sound(events, party))
+
+
+def _digits_in_sound(events: Sequence[CallEvent], party: Party) -> int:
+    """Digits that the leg's phone sent in place of sound (RFC 4733, formerly 2833)."""
+    return sum(e.type is EventType.DTMF and e.leg is party and e.detail["method"] == "rfc2833" for e in events)
 
 
 def _hold_s(events: Sequence[CallEvent], answered_at: float, end: float) -> float:

@@ -14,6 +14,7 @@ R0 = 93.2  # G.107 with default parameters
 BPL_G711 = 25.1  # packet-loss robustness of G.711 with concealment, random loss (G.113 Appendix I)
 FIXED_DELAY_MS = 40.0  # one packet of 20 ms at either end, beside network and jitter buffer
 STARVED_SHARE = 0.01  # missing frames without loss on the network, above which our own machine is to blame
+DIGIT_FRAMES = 15  # a digit by RFC 4733 (up to 300 ms) takes the place of sound: 10 frames measured for 160 ms
 STARVED_FRAMES_MIN = 10  # a jitter buffer runs empty a few times at the start of every stream
 
 
@@ -33,6 +34,7 @@ class StreamSample:
     jitter_ms_max: float
     buffer_ms: float  # mean delay in the jitter buffer
     rtt_ms_mean: float | None  # None: the phone sends no RTCP
+    cpu_wait_s: float | None  # how long our threads waited for a processor meanwhile; None: unknown
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,11 @@ def mos(loss_share: float, delay_ms: float) -> float:
     return round(min(4.5, max(1.0, score)), 2)
 
 
-def assess(samples: Sequence[StreamSample], *, reason: str = "no media stream was measured") -> LegQuality:
-    """The quality of a leg from all its streams (a re-INVITE makes a new one). Without packets: `reason`."""
+def assess(
+    samples: Sequence[StreamSample], *, digits: int = 0, reason: str = "no media stream was measured"
+) -> LegQuality:
+    """The quality of a leg from all its streams (a re-INVITE makes a new one) and the digits that its phone sent
+    within the sound. Without streams: `reason`."""
     if not samples:
         return LegQuality(quality_reason=reason)
     packets = sum(s.rx_packets for s in samples)
@@ -89,22 +94,25 @@ def assess(samples: Sequence[StreamSample], *, reason: str = "no media stream wa
         jitter_ms_max=round(max(s.jitter_ms_max for s in samples), 2),
         rtt_ms_mean=None if rtt is None else round(rtt, 2),
         mos=mos(min(1.0, loss + late), delay),
-        starved=starved_share(samples) > STARVED_SHARE,
+        starved=starved_share(samples, digits) > STARVED_SHARE,
         quality_reason=None,
         quality_version=VERSION,
     )
 
 
-def starved_share(samples: Sequence[StreamSample]) -> float:
+def starved_share(samples: Sequence[StreamSample], digits: int = 0) -> float:
     """Share 0..1 of frames that our side failed to play although they came: the jitter buffer replaced them or was
-    empty, yet neither the network lost them nor the phone left them out (pauses, silence suppression)."""
+    empty, yet neither the network lost them nor the phone left them out (pauses, silence suppression, digits). Never
+    more than our threads waited for a processor, where that is known: a phone that stumbles looks the same."""
     missing = frames = 0.0
     for s in samples:
         due = s.span_s * 1000.0 / s.ptime_ms
         not_sent = max(0.0, due - s.rx_packets - s.lost)
         short = s.jb_lost + s.jb_empty - s.lost - s.discarded - not_sent
-        missing += short if short >= STARVED_FRAMES_MIN else 0.0
+        ours = short if s.cpu_wait_s is None else min(short, s.cpu_wait_s * 1000.0 / s.ptime_ms)
+        missing += ours if short >= STARVED_FRAMES_MIN else 0.0
         frames += due
+    missing = max(0.0, missing - digits * DIGIT_FRAMES)
     return min(1.0, missing / frames) if frames > 0 else 0.0
 
 

@@ -6,7 +6,8 @@ drives one; this page is the protocol for everybody else.
 
 Into stdin, one object per line; end of file ends the process:
     {"do": "register", "account": "alice", "number": "101", "domain": "acme.test", "password": "…",
-     "edge": "sip:127.0.0.1:5060;transport=udp", "plan": {…}}      plan: what to do with calls that come in
+     "name": "Alice", "edge": "sip:127.0.0.1:5060;transport=udp", "plan": {…}}
+                                                                   plan: what to do with calls that come in
     {"do": "plan", "account": "alice", "plan": {…}}                changes it
     {"do": "call", "account": "alice", "call": "c1", "to": "102", "plan": {…}}     `call` is your name for it
     {"do": "hangup", "call": "c1"}
@@ -37,11 +38,15 @@ from pbx_core import log
 from pbx_core.clock import Clock, SystemClock
 from pbx_core.domain import records
 from pbx_core.errors import CallbenchError, InputError
-from pbx_core.media.pjsip import AccountOptions, Engine, EngineOptions
+from pbx_core.media import cpu
+from pbx_core.media.invite import name_addr
+from pbx_core.media.options import AccountOptions, EngineOptions
+from pbx_core.media.pjsip import Engine
 from pbx_core.media.port import DialTarget, PortEvent, Signal
 
 _log = log.get(__name__)
 PUMP_S = 0.005
+REALTIME_PRIORITY = 10  # below the workers': a phone that stumbles spoils its own recording only
 COMMANDS_MAX = 1000  # waiting commands; a driver that sends more is broken
 
 
@@ -121,7 +126,7 @@ class PhoneBox:
         self._domains[account] = domain
         self._plans[account] = read_plan(wish.get("plan", {}))
         options = AccountOptions(
-            uri=f"sip:{number}@{domain}",
+            uri=name_addr(wish.get("name", ""), f"sip:{number}@{domain}"),
             registrar=f"sip:{domain}",
             username=number,
             password=wish["password"],
@@ -234,6 +239,7 @@ async def _run(sip_port: int, rtp_port: int, rtp_ports: int, address: str, out: 
         line = json.dumps({"event": event, "at": records.iso(clock.now()), **fields}, ensure_ascii=False)
         os.write(out, line.encode() + b"\n")
 
+    cpu.ask_for_realtime(REALTIME_PRIORITY)
     engine = Engine(EngineOptions(address, sip_port, address, rtp_port, rtp_ports, tcp=True), clock)
     box = PhoneBox(engine, clock, tell)
     threading.Thread(target=listen, name="stdin", daemon=True).start()

@@ -47,9 +47,21 @@ class Phones:
         threading.Thread(target=self._listen, name="phones", daemon=True).start()
         self.wait("ready")
 
-    def register(self, account: str, number: str, domain: str, password: str, edge: str, plan: Plan) -> None:
-        """Register an extension; `edge` like "sip:127.0.0.1:5060;transport=tcp", `plan` for calls that come in."""
-        self.say(do="register", account=account, number=number, domain=domain, password=password, edge=edge, plan=plan)
+    def register(
+        self, account: str, number: str, domain: str, password: str, edge: str, plan: Plan, name: str = ""
+    ) -> None:
+        """Register an extension. `name` is shown to whom it calls, `edge` is like "sip:127.0.0.1:5060;transport=tcp",
+        `plan` is for calls that come in."""
+        self.say(
+            do="register",
+            name=name,
+            account=account,
+            number=number,
+            domain=domain,
+            password=password,
+            edge=edge,
+            plan=plan,
+        )
 
     def plan(self, account: str, plan: Plan) -> None:
         """From now on calls to this account are treated so."""

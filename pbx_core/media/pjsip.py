@@ -8,26 +8,23 @@ everything is bound to addresses (else the SDP names the machine's).
 
 from __future__ import annotations
 
-import functools
 import gc
-import os
-import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import pjsua2 as pj
 
 from pbx_core import log
 from pbx_core.clock import Clock
 from pbx_core.errors import ConfigError, Unavailable
+from pbx_core.media import cpu
+from pbx_core.media.options import AccountOptions, EngineOptions, guarded, is_ours, stream_figures
 from pbx_core.media.port import DialTarget, PortEvent, Signal
 
 _log = log.get(__name__)
-F = TypeVar("F", bound=Callable[..., None])
 
 CLOCK_RATE = 8000
 LEGS_ASKED = 512  # the engine clamps it silently to what it was compiled for
@@ -36,47 +33,6 @@ EVENTS_PER_PUMP = 64  # SIP events handled at most before the loop gets its turn
 WATCH_S = 1.0  # how often the streams are looked at for silence
 SESSION_GONE = 171140  # PJSIP_ESESSIONTERMINATED: the leg ended while we asked; a normal race
 CODECS = {"PCMA/8000/1": 255, "PCMU/8000/1": 254}
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """How an engine stands in the network. Ports 0: any."""
-
-    sip_address: str  # bound
-    sip_port: int
-    rtp_address: str  # announced in SDP; bound too when it is this machine's
-    rtp_port: int
-    rtp_ports: int = 100
-    proxy: str = ""  # outbound proxy URI with ;lr
-    silence_s: float = 0.0  # report a leg without RTP for so long; 0: never
-    tcp: bool = False  # a TCP transport beside UDP
-    user_agent: str = "callbench"
-
-
-@dataclass(frozen=True)
-class AccountOptions:
-    """An address that the engine answers for. Without registrar it only receives."""
-
-    uri: str
-    registrar: str = ""
-    realm: str = "*"
-    username: str = ""
-    password: str = ""
-    proxy: str = ""
-    expires_s: int = 300
-
-
-def _guarded(method: F) -> F:
-    """An exception that leaves a callback kills the process: log it instead."""
-
-    @functools.wraps(method)
-    def call(*args: Any) -> None:
-        try:
-            method(*args)
-        except Exception:  # noqa: BLE001 - outer edge towards native code
-            _log.exception("engine callback failed", extra={"callback": method.__name__})
-
-    return cast(F, call)
 
 
 class _Leg(pj.Call):  # type: ignore[misc]
@@ -94,9 +50,10 @@ class _Leg(pj.Call):  # type: ignore[misc]
         self.heard_mono_s = 0.0
         self.lost_told = False
         self.stream_mono_s = 0.0
+        self.stream_cpu: cpu.Mark = {}
         self.measured = False  # finally, by us before the BYE
 
-    @_guarded
+    @guarded
     def onCallState(self, prm: Any) -> None:
         info = self.getInfo()
         before, self.state = self.state, info.state
@@ -115,7 +72,7 @@ class _Leg(pj.Call):  # type: ignore[misc]
             self.engine.forget(self.handle)
             self.tell(Signal.ENDED, status=info.lastStatusCode, reason=info.lastReason[:64])
 
-    @_guarded
+    @guarded
     def onCallMediaState(self, prm: Any) -> None:
         self.engine.rewire(self.handle)
         info = self.getInfo()
@@ -125,18 +82,19 @@ class _Leg(pj.Call):  # type: ignore[misc]
             self.tell(Signal.HELD if held else Signal.UNHELD)
         self.heard_mono_s = self.engine.clock.monotonic()
 
-    @_guarded
+    @guarded
     def onStreamCreated(self, prm: Any) -> None:
         self.streams += 1
         self.stream_mono_s = self.engine.clock.monotonic()
+        self.stream_cpu = cpu.mark()
         self.packets = -1
         self.measured = False
 
-    @_guarded
+    @guarded
     def onStreamDestroyed(self, prm: Any) -> None:
         self.measure()
 
-    @_guarded
+    @guarded
     def onDtmfDigit(self, prm: Any) -> None:
         method = "info" if prm.method == pj.PJSUA_DTMF_METHOD_SIP_INFO else "rfc2833"
         self.tell(Signal.DTMF, prm.digit[:1], method=method)
@@ -160,23 +118,9 @@ class _Leg(pj.Call):  # type: ignore[misc]
             stat, stream = self.getStreamStat(0), self.getStreamInfo(0)
         except pj.Error:
             return  # the stream is gone and was measured when it went
-        rx, jb, rtt = stat.rtcp.rxStat, stat.jbuf, stat.rtcp.rttUsec
-        self.tell(
-            Signal.QUALITY,
-            stream=self.streams,
-            codec=stream.codecName,
-            ptime_ms=20,
-            span_s=round(self.engine.clock.monotonic() - self.stream_mono_s, 3),
-            rx_packets=rx.pkt,
-            lost=rx.loss,
-            discarded=jb.discard,
-            jb_lost=jb.lost,
-            jb_empty=jb.empty,
-            jitter_ms_mean=rx.jitterUsec.mean / 1000,
-            jitter_ms_max=rx.jitterUsec.max / 1000,
-            buffer_ms=float(jb.avgDelayMsec),
-            rtt_ms_mean=rtt.mean / 1000 if rtt.n else None,
-        )
+        span_s = self.engine.clock.monotonic() - self.stream_mono_s
+        waited = cpu.waited_s(self.stream_cpu)
+        self.tell(Signal.QUALITY, **stream_figures(stat, stream.codecName, self.streams, span_s, waited))
 
     def listen(self, mono_s: float, silence_s: float) -> None:
         """Watch for a phone that vanished: neither RTP nor RTCP. One that holds may be silent."""
@@ -202,13 +146,13 @@ class _Account(pj.Account):  # type: ignore[misc]
         self.engine = engine
         self.name = name
 
-    @_guarded
+    @guarded
     def onIncomingCall(self, prm: Any) -> None:
         leg = self.engine.keep(lambda handle: _Leg(self.engine, self, handle, prm.callId))
         detail = {"message": prm.rdata.wholeMsg, "source": prm.rdata.srcAddress, "account": self.name}
         leg.tell(Signal.INCOMING, **detail)
 
-    @_guarded
+    @guarded
     def onRegState(self, prm: Any) -> None:
         status = prm.code if self.getInfo().regIsActive or prm.code >= 300 else 0
         self.engine.tell(0, Signal.REGISTERED, {"account": self.name, "status": status, "reason": prm.reason[:64]})
@@ -328,7 +272,7 @@ class Engine:
         rtp = config.mediaConfig.transportConfig
         rtp.port, rtp.portRange = self._options.rtp_port, self._options.rtp_ports
         rtp.publicAddress = self._options.rtp_address
-        if _is_ours(self._options.rtp_address):
+        if is_ours(self._options.rtp_address):
             rtp.boundAddress = self._options.rtp_address
         account = _Account(self, name)
         try:
@@ -378,7 +322,8 @@ class Engine:
         def end(leg: _Leg) -> None:
             leg.measure()
             leg.measured = True
-            leg.hangup(_parameters(status, reason, headers))
+            ours = leg.getInfo().role == pj.PJSIP_ROLE_UAC  # then it is CANCEL or BYE, without a status
+            leg.hangup(_parameters(0 if ours else status, "" if ours else reason, headers))
 
         self._with(handle, end)
 
@@ -493,29 +438,3 @@ def _parameters(status: int, reason: str, headers: Mapping[str, str]) -> Any:
         header.hName, header.hValue = name, value
         parameters.txOption.headers.append(header)
     return parameters
-
-
-def _is_ours(address: str) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-    return True
-
-
-def count_legs(clock: Clock) -> None:
-    """Print 1, 2, 3 … while the engine takes one more leg, then end the process at once. For a process of its own:
-    what it costs to find the limit (unanswered INVITEs, an abort) dies with it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
-        mute.bind(("127.0.0.1", 0))
-        engine = Engine(EngineOptions("127.0.0.1", 0, "127.0.0.1", 0, 0), clock)
-        engine.add_account("probe", AccountOptions("sip:probe@127.0.0.1"))
-        target = DialTarget(f"sip:nobody@127.0.0.1:{mute.getsockname()[1]}", "")
-        try:
-            for legs in range(1, LEGS_ASKED + 1):
-                engine.dial(target)
-                print(legs, flush=True)
-        except Unavailable:
-            pass
-        os._exit(0)

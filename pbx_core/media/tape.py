@@ -105,8 +105,7 @@ class Tape:
         takes nothing now: try again."""
         if self.running:
             self.stop()
-        starved = [f"starved: the {leg.party}'s sound" for leg in record.legs if leg.starved]
-        end = spool.SpoolEnd(record.ended_at, record.talk_s, record.aborted, (*self.faults, *starved))
+        end = spool.SpoolEnd(record.ended_at, record.talk_s, record.aborted, tuple(self.faults))
         try:
             spool.write_end(self.folder, end)
         except OSError:

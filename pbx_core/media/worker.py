@@ -15,7 +15,7 @@ from pbx_core import log
 from pbx_core.clock import Clock
 from pbx_core.domain import commands as do
 from pbx_core.domain.call import Call, State, step
-from pbx_core.domain.cdr import fold
+from pbx_core.domain.cdr import fold, starved_share
 from pbx_core.domain.events import CallEvent, EventType, to_record
 from pbx_core.domain.records import Cdr, Party
 from pbx_core.errors import InvalidTransition, PeerError, Unavailable
@@ -235,6 +235,11 @@ class Worker:
         """The call's one record, then the mark that lets the recorder begin."""
         record = fold(live.events)
         self._diary.cdr(record)
+        for leg in record.legs if live.tape else ():
+            if leg.starved and live.tape:
+                share = starved_share(live.events, leg.party)
+                live.tape.faults.append(f"starved: {100 * share:.1f} % of the {leg.party}'s frames")
+                _log.error("sound starved", extra={"call_id": live.call_id, "leg": leg.party, "alarm": True})
         if live.tape and not live.tape.end(record):
             self._unmarked.append((live.tape, record))
         del self._calls[live.call_id]

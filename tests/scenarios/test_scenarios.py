@@ -61,6 +61,7 @@ DEFAULTS: dict[EventType, dict[str, Any]] = {
         "jitter_ms_max": 3.0,
         "buffer_ms": 20.0,
         "rtt_ms_mean": None,
+        "cpu_wait_s": 0.002,
     },
 }
 

@@ -13,6 +13,7 @@ def sample(**changes: object) -> StreamSample:
     plain = {
         "codec": "PCMU", "ptime_ms": 20, "span_s": 20.0, "rx_packets": 1000, "lost": 0, "discarded": 0, "jb_lost": 0,
         "jb_empty": 0, "jitter_ms_mean": 1.0, "jitter_ms_max": 2.0, "buffer_ms": 20.0, "rtt_ms_mean": None,
+        "cpu_wait_s": None,
     }  # fmt: skip
     return StreamSample(**{**plain, **changes})  # type: ignore[arg-type]
 
@@ -60,3 +61,12 @@ def test_pauses_of_the_phone_are_not_our_starvation() -> None:
 def test_frames_missing_without_loss_are_our_starvation() -> None:
     assert starved_share([sample(jb_empty=31)]) == pytest.approx(0.031)
     assert assess([sample(jb_empty=31)]).starved is True
+
+
+def test_a_phone_that_stumbles_is_not_our_starvation() -> None:
+    assert assess([sample(jb_empty=31, cpu_wait_s=0.01)]).starved is False
+    assert assess([sample(jb_empty=31, cpu_wait_s=0.8)]).starved is True
+
+
+def test_digits_within_the_sound_are_not_our_starvation() -> None:
+    assert assess([sample(jb_empty=20)], digits=2).starved is False
