@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,8 @@ from dashboard.web import context as web_context
 from dashboard.web import routes
 from dashboard.web.context import Context
 from dashboard.web.middleware import USER_HEADERS, BodyLimit, Identity, SecurityHeaders
-from pbx_core import log
 
 SCRIPT = Path(__file__).parent / "app.py"
-_log = log.get(__name__)
 
 
 def streamlit_options() -> dict[str, Any]:
@@ -30,6 +31,7 @@ def streamlit_options() -> dict[str, Any]:
         "client.toolbarMode": "minimal",
         "client.showSidebarNavigation": False,
         "global.developmentMode": False,
+        "logger.enableRich": False,
         "runner.magicEnabled": False,
         "server.headless": True,
         "server.showEmailPrompt": False,
@@ -43,21 +45,50 @@ def streamlit_options() -> dict[str, Any]:
     }
 
 
+def doors(context: Context) -> list[Middleware]:
+    """What stands before Streamlit, in the order in which a request passes it."""
+    return [
+        Middleware(SecurityHeaders),
+        Middleware(BodyLimit),
+        Middleware(Identity, context=context),
+        Middleware(routes.OwnRoutes, own=routes.build(context)),
+    ]
+
+
 def build(context: Context) -> ASGIApp:
     """The whole application."""
     web_context.install(context)
     bootstrap.load_config_options(streamlit_options())
-    return st.App(
+    app = st.App(
         SCRIPT,
-        middleware=[
-            Middleware(SecurityHeaders),
-            Middleware(BodyLimit),
-            Middleware(Identity, context=context),
-            Middleware(routes.OwnRoutes, own=routes.build(context)),
-        ],
+        middleware=doors(context),
+        lifespan=_life,
         on_script_error=_page_failed,
     )
+    _one_log()
+    return app
 
 
-def _page_failed(error: Exception) -> None:
-    _log.error("a page failed", exc_info=error)
+@asynccontextmanager
+async def _life(_: st.App) -> AsyncIterator[None]:
+    _one_log()
+    yield
+
+
+def _one_log() -> None:
+    """Streamlit gives its loggers and uvicorn's handlers of their own, at import and again when it starts; ours, at
+    the root, is enough. Addresses of requests stay out of it: they name recordings and searched words."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in ("streamlit", "uvicorn"):
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.propagate = True
+            if name.startswith("uvicorn"):
+                logger.setLevel(logging.WARNING)
+
+
+def _page_failed(_: Exception) -> bool:
+    """What a person sees when one of our pages breaks; Streamlit has logged the error already."""
+    st.subheader("This page could not be drawn", anchor=False)
+    st.text("The fault has been logged, nothing you did is lost. Reload the page; if it stays so, tell who runs this.")
+    return True

@@ -33,7 +33,7 @@ def volume(frame: pd.DataFrame, colours: Palette, grain: str) -> go.Figure:
         if not part.empty:
             figure.add_bar(x=part.bucket, y=part.calls, name=name, marker={"color": colour, "line": {"width": 0}})
     figure.update_layout(barmode="stack", bargap=0.25)
-    figure.update_yaxes(title="calls", rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero")
     return _finish(figure, colours, grain)
 
 
@@ -43,7 +43,7 @@ def talk(frame: pd.DataFrame, colours: Palette, grain: str) -> go.Figure:
     figure = go.Figure()
     figure.add_bar(x=sums.bucket, y=sums.talk_s / 60, name="Talk time", marker={"color": colours.accent})
     figure.update_layout(bargap=0.25, showlegend=False)
-    figure.update_yaxes(title="minutes", rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero")
     return _finish(figure, colours, grain)
 
 

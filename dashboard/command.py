@@ -35,7 +35,6 @@ def web(data: Path, host: str | None, port: int | None) -> None:
 
     clock = SystemClock()
     app = asgi.build(Context(settings, db, clock))
-    log.setup("web", settings.log_level)  # Streamlit has put up handlers of its own
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -49,6 +48,7 @@ def web(data: Path, host: str | None, port: int | None) -> None:
         )
     )
     _log.info("dashboard ready", extra={"address": f"http://{settings.web_host}:{settings.web_port}"})
+    heartbeat.stop_event()  # uvicorn ends on the signals and raises them again; here they then do nothing more
     with heartbeat.announced(db, clock, "web", lambda: {"host": settings.web_host, "port": settings.web_port}):
         server.run(sockets=[listener])
 

@@ -71,6 +71,8 @@ def options() -> dict[str, Any]:
         "theme.baseRadius": "8px",
         "theme.showWidgetBorder": True,
         "theme.linkUnderline": False,
+        "theme.paddingTop": "0.9rem",
+        "theme.paddingBottom": "3rem",
     }
     for mode, palette in (("light", LIGHT), ("dark", DARK)):
         colours = {

@@ -1,4 +1,4 @@
-"""Our own browser components: review page, list of calls, account line.
+"""Our own browser components: review page, list of calls, the bar above.
 
 Each is a Streamlit component of version 2 whose script only loads a module from /assets (behind the login, cached by
 its version). They insert text by textContent alone, and write by REST, not through Streamlit.
@@ -21,7 +21,6 @@ export default function (component) {{
   return () => shown.then((close) => close?.());
 }}
 """
-_REGISTERED = {"review", "calls", "account"}
 
 
 @cache
@@ -54,6 +53,9 @@ def calls(rows: list[dict[str, Any]], query: str, time_zone: str) -> str | None:
     return wish
 
 
-def account(name: str, role: str, tenant: str) -> None:
-    """One line: the tenant, who is signed in, and the button to sign out."""
-    _mount("account", "account", {"name": name, "role": role, "tenant": tenant})
+def bar(pages: list[tuple[str, str]], here: str, name: str, role: str, tenant: str) -> str | None:
+    """The bar above every page: (path, title) of where one can go, who is signed in, and the way out. Returns the
+    path of the page that was asked for, or None."""
+    data = {"pages": pages, "here": here, "name": name, "role": role, "tenant": tenant}
+    wish: str | None = _mount("bar", "bar", data, on_go_change=_nothing).go
+    return wish

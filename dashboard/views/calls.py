@@ -80,6 +80,7 @@ def typed(name: str, label: str, hint: str) -> None:
         value=st.query_params.get(name, ""),
         max_chars=filters.TEXT_CHARS_MAX,
         placeholder=hint,
+        label_visibility="collapsed",
         key=f"filter_{name}",
         on_change=set_filter,
         args=(name,),
@@ -92,8 +93,8 @@ def filter_bar() -> None:
     active = filters.carried(st.query_params.to_dict())
     hidden = len(active.keys() - {"number", "said"})
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        typed("number", "Number", "101")
-        typed("said", "Said in the call", "invoice")
+        typed("number", "Number", "Number, such as 101")
+        typed("said", "Said in the call", "Said in the call")
         with st.popover(f"More filters ({hidden})" if hidden else "More filters"):
             chosen("disposition", {k: str(v) for k, v in RESULTS.items()})
             chosen("min_talk_s", LENGTHS)

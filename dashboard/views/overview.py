@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from analytics import queries
@@ -11,18 +12,9 @@ from dashboard import charts, formatting, session
 
 DAYS = {"Today": 1, "7 days": 7, "30 days": 30, "90 days": 90}
 OTHER = "Other"
-GROUPS = {
-    "Calls": ("calls", "answered", "answer_rate", "talk_s_total", "talk_s_mean", "wait_s_mean"),
-    "Sound and recordings": (
-        "mos_mean",
-        "share_mos_below_3_6",
-        "recorded_share",
-        "recording_ok_share",
-        "transcribed_share",
-    ),
-}
-REST = "Conversations"
-CARD_PX = 176
+CALLS = ("calls", "answered", "answer_rate", "talk_s_total", "talk_s_mean", "wait_s_mean")
+SOUND = ("mos_mean", "share_mos_below_3_6", "recorded_share", "recording_ok_share", "transcribed_share")
+CARD_PX = 168
 
 
 def period(viewer: session.Viewer) -> tuple[datetime, datetime]:
@@ -44,6 +36,8 @@ def period(viewer: session.Viewer) -> tuple[datetime, datetime]:
 def explain(metric: queries.MetricValue) -> None:
     """What a figure means and what it was made of."""
     st.text(metric.definition)
+    if metric.reason:
+        st.text(f"No value: {metric.reason}")
     above = formatting.number(metric.numerator, "s" if metric.unit == "s" else "")
     if metric.unit == "MOS" or metric.metric_id.endswith("ratio_mean"):
         above = f"{metric.numerator:.2f}" if metric.numerator is not None else "–"
@@ -60,55 +54,51 @@ def explain(metric: queries.MetricValue) -> None:
 
 def card(metric: queries.MetricValue) -> None:
     """One figure."""
-    with st.container(border=True, width=CARD_PX, gap="xxsmall", key=f"card_{metric.metric_id}"):
-        st.metric(formatting.plain(metric.title), formatting.number(metric.value, metric.unit))
-        if metric.reason:
-            st.text(metric.reason)
-        with st.popover("How it is counted", type="tertiary"):
+    with st.container(border=True, width=CARD_PX, gap="xxsmall", height="stretch", key=f"card_{metric.metric_id}"):
+        value = formatting.number(metric.value, metric.unit)
+        st.metric(formatting.plain(metric.title), value, label_visibility="collapsed")
+        st.text(metric.title)
+        with st.popover("Explain", type="tertiary"):
             explain(metric)
 
 
-def cards(metrics: list[queries.MetricValue]) -> None:
-    """All figures in groups; what has no group stands in the last."""
-    grouped = {name for names in GROUPS.values() for name in names}
-    by_id = {m.metric_id: m for m in metrics}
-    for title, names in GROUPS.items():
-        group([by_id[n] for n in names if n in by_id], title)
-    group([m for m in metrics if m.metric_id not in grouped], REST)
-
-
-def group(metrics: list[queries.MetricValue], title: str) -> None:
+def cards(metrics: list[queries.MetricValue], names: tuple[str, ...]) -> None:
     """A row of figures that breaks where the screen ends."""
-    if not metrics:
-        return
-    st.subheader(formatting.plain(title), anchor=False)
+    by_id = {m.metric_id: m for m in metrics}
     with st.container(horizontal=True, gap="small"):
-        for metric in metrics:
-            card(metric)
+        for name in names:
+            if name in by_id:
+                card(by_id[name])
 
 
-def drawings(viewer: session.Viewer, since: datetime, until: datetime) -> None:
-    """The same period over time."""
+def drawn(title: str, figure: go.Figure) -> None:
+    """One chart in its frame."""
+    with st.container(border=True):
+        st.subheader(formatting.plain(title), anchor=False)
+        st.plotly_chart(figure, config=charts.CONFIG, key=f"chart_{title}", alt=title)
+
+
+def sections(viewer: session.Viewer, metrics: list[queries.MetricValue], since: datetime, until: datetime) -> None:
+    """Figures and charts of the period: calls, then sound and recordings, then what has no group yet."""
     grain = "hour" if until - since <= timedelta(days=2) else "day"
     reader, zone = viewer.reader(), viewer.zone.key
     colours = charts.palette(st.context.theme.type)
     calls = queries.volume(reader, viewer.scope, since, until, zone, grain)
     lines = queries.quality(reader, viewer.scope, since, until, zone, grain)
-    with st.container(border=True):
-        st.subheader("Calls over time", anchor=False)
-        figure = charts.volume(calls, colours, grain)
-        st.plotly_chart(figure, config=charts.CONFIG, key="volume", alt="Calls over time by result")
-    left, right = st.columns(2)
-    with left.container(border=True):
-        st.subheader("Talk time", anchor=False)
-        st.plotly_chart(charts.talk(calls, colours, grain), config=charts.CONFIG, key="talk", alt="Minutes talked")
-    with right.container(border=True):
-        st.subheader("Sound quality", anchor=False)
-        if lines.empty:
-            st.text("No call with sound in this period.")
-        else:
-            figure = charts.quality(lines, colours, grain)
-            st.plotly_chart(figure, config=charts.CONFIG, key="quality", alt="Mean and worst MOS")
+    cards(metrics, CALLS)
+    left, right = st.columns([2, 1])
+    with left:
+        drawn("Calls by result", charts.volume(calls, colours, grain))
+    with right:
+        drawn("Minutes talked", charts.talk(calls, colours, grain))
+    st.subheader("Sound and recordings", anchor=False)
+    cards(metrics, SOUND)
+    if not lines.empty:
+        drawn("Sound quality of the lines", charts.quality(lines, colours, grain))
+    rest = tuple(m.metric_id for m in metrics if m.metric_id not in (*CALLS, *SOUND))
+    if rest:
+        st.subheader("Conversations", anchor=False)
+        cards(metrics, rest)
 
 
 def content() -> None:
@@ -125,8 +115,7 @@ def content() -> None:
             st.subheader("No calls in this period")
             st.text("Choose a longer one, or come back after the next call.")
     else:
-        cards(metrics)
-        drawings(viewer, since, until)
+        sections(viewer, metrics, since, until)
     fresh = queries.freshness(reader)["last_ingest_at"]
     st.text(f"Data as of {formatting.moment(fresh, viewer.zone)}, times in {viewer.zone.key}")
 

@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from analytics import queries
 from dashboard.web import access
 from dashboard.web.context import Context
+from ingest import audio
 from pbx_core.domain.records import RecordingRecord
 from pbx_core.errors import Unavailable
 from pbx_core.store import audit
@@ -48,8 +49,6 @@ class Media:
                 session.token_sha256,
             )
         if form == "m4a":
-            from ingest import audio
-
             path = audio.as_m4a(path, self._m4a_path(record))
             return FileResponse(path, media_type="audio/mp4", headers=PRIVATE)
         return FileResponse(path, media_type="audio/webm", headers=PRIVATE)

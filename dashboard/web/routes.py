@@ -8,7 +8,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,9 +16,10 @@ from dashboard.web import api
 from dashboard.web.context import Context
 from dashboard.web.login import Login
 from dashboard.web.media import Media
+from pbx_core.errors import InputError, Unavailable
 
 PREFIXES = ("/auth/", "/media/", "/assets/", "/api/")
-PATHS = frozenset({"/healthz", "/media", "/api", "/auth", "/assets"})
+PATHS = frozenset({"/healthz", "/media", "/api", "/auth", "/assets", "/calls"})
 AUTH_FILES = {"login.css": "text/css", "mark.svg": "image/svg+xml"}
 ASSET_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 ASSETS = Path(__file__).parent.parent / "player" / "frontend"
@@ -49,6 +50,7 @@ def build(context: Context) -> Starlette:
     return Starlette(
         routes=[
             Route("/healthz", healthz),
+            Route("/calls", first_page),
             Route("/auth/login", login.login, methods=["GET", "POST"]),
             Route("/auth/logout", login.logout, methods=["GET", "POST"]),
             Route("/auth/static/{name}", auth_file),
@@ -56,13 +58,31 @@ def build(context: Context) -> Starlette:
             Route("/media/{recording_id}/peaks", media.peaks),
             Route("/assets/{version}/{name}", asset),
             Mount("/api", app=api.build(context)),
-        ]
+        ],
+        exception_handlers={InputError: refused, Unavailable: unavailable},
     )
 
 
 async def healthz(_: Request) -> Response:
     """For the supervisor and load balancers; says nothing but that the process answers."""
     return JSONResponse({"status": "ok"})
+
+
+async def refused(_: Request, error: Exception) -> Response:
+    """Something of ours cannot be used as it is, such as a damaged recording."""
+    assert isinstance(error, InputError)
+    return JSONResponse({"error": error.error_id, "message": str(error)}, status_code=error.status)
+
+
+async def unavailable(_: Request, error: Exception) -> Response:
+    """Something cannot be had now; trying again may help."""
+    return JSONResponse({"error": "unavailable", "message": str(error)}, status_code=503, headers={"Retry-After": "5"})
+
+
+async def first_page(request: Request) -> Response:
+    """The list of calls is the first page; Streamlit knows that one under / only."""
+    query = request.url.query
+    return RedirectResponse(f"/?{query}" if query else "/", status_code=307)
 
 
 async def auth_file(request: Request) -> Response:

@@ -1,10 +1,10 @@
 // The call list: one table on a wide screen, cards on a phone; every row is a real link.
 
 import { el, fill, paint } from "./dom.js";
-import { clock, day, DISPOSITIONS, number, party, percent, span, time } from "./format.js";
+import { clock, day, DISPOSITIONS, language, number, party, percent, span, time } from "./format.js";
 
 const TRIGGER_MS = 1500;
-const STATES = { done: "Text", empty: "Nobody speaks", unsupported: "No text: language", failed: "No text: failed" };
+const STATES = { done: "Ready", empty: "Nobody speaks", unsupported: "Language unknown", failed: "Failed" };
 
 /** Called by the component for every change of its data: {rows, time_zone, query}. */
 export function show(component) {
@@ -27,7 +27,7 @@ export function show(component) {
 const address = (row, query) => `/review?call=${row.call_id}${query ? `&${query}` : ""}`;
 
 function table(data, open) {
-  const heads = ["Started", "From", "To", "Result", "Talked", "Who talks", "Quality", "Recording", ""];
+  const heads = ["Started", "From", "To", "Result", "Talked", "Who talks", "Quality", "Transcript", ""];
   return el(
     "table",
     { class: "calls" },
@@ -74,11 +74,12 @@ function share(ratio) {
 function recording(row) {
   if (!row.recording_id) return el("span", { class: "soft" }, "–");
   const faults = { degraded: "faulty", truncated: "cut" }[row.recording_quality];
-  const text = row.transcript_status ? (STATES[row.transcript_status] ?? row.transcript_status) : "Being worked on";
+  const done = row.transcript_status === "done";
+  const text = done && row.language ? language(row.language) : (STATES[row.transcript_status] ?? row.transcript_status ?? "In preparation");
   return el(
     "span",
     {},
-    el("span", { class: row.transcript_status === "done" ? "" : "soft" }, row.transcript_status === "done" && row.language ? `${text} ${row.language}` : text),
+    el("span", { class: done ? "" : "soft" }, text),
     faults ? el("span", { class: "fault" }, faults) : null,
   );
 }

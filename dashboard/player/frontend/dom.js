@@ -49,6 +49,24 @@ export function icon(name) {
   return svg;
 }
 
+/** The mark of the product. */
+export function mark() {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 40 40");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", "mark");
+  const part = (tag, attributes) => {
+    const node = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    svg.append(node);
+  };
+  const line = { "stroke-width": 3, "stroke-linecap": "round" };
+  part("rect", { width: 40, height: 40, rx: 10, fill: "#0b6e75" });
+  part("path", { ...line, stroke: "#ffffff", d: "M10 17v-3M16 17V9M22 17v-6M28 17v-2" });
+  part("path", { ...line, stroke: "#f2b25c", d: "M10 23v3M16 23v4M22 23v9M28 23v5" });
+  return svg;
+}
+
 /** Replace everything inside a node. */
 export function fill(node, ...children) {
   node.replaceChildren(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));

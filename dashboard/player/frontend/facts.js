@@ -1,7 +1,7 @@
 // What is known of a call beside its sound: parties, measures of the conversation, quality of the lines, its story.
 
 import { el } from "./dom.js";
-import { dayTime, DISPOSITIONS, number, party, percent, span, time } from "./format.js";
+import { dayTime, DISPOSITIONS, language, number, party, percent, span, time } from "./format.js";
 
 export function heading(detail, zone) {
   const { cdr, transcript } = detail;
@@ -11,7 +11,7 @@ export function heading(detail, zone) {
     `waited ${span(cdr.wait_s)}`,
     cdr.hold_s ? `on hold ${span(cdr.hold_s)}` : null,
     cdr.answered_at ? { caller: "caller hung up", callee: "callee hung up" }[cdr.hangup_party] ?? "ended by the system" : null,
-    transcript?.language ? `language ${transcript.language}` : null,
+    transcript?.language ? language(transcript.language) : null,
   ];
   return el(
     "header",

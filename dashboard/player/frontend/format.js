@@ -50,6 +50,15 @@ export function time(iso, zone, seconds = false) {
   return formatter(zone, options).format(new Date(iso));
 }
 
+/** "en" → "English"; what is no language code stays as it is. */
+export function language(code) {
+  try {
+    return new Intl.DisplayNames(["en"], { type: "language" }).of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
+
 export const DISPOSITIONS = {
   answered: "Answered", no_answer: "No answer", busy: "Busy", cancelled: "Cancelled", failed: "Failed",
 };

@@ -43,6 +43,7 @@ class Page {
     this.silent = el("section", { class: "card silent" });
     this.help = help();
     fill(root, this.nav, this.head, this.status);
+    root.tabIndex = -1; // a click into the page keeps the focus here, not on Streamlit's scrolling frame
     this.unlisten = listen(this.#keys());
   }
 
@@ -112,7 +113,7 @@ class Page {
         },
       }, children);
     return [
-      el("a", { class: "tool wide", href: `/calls${this.data.query ? `?${this.data.query}` : ""}`, onclick: (event) => this.#back(event) }, icon("left"), "All calls"),
+      el("a", { class: "tool wide", href: `/${this.data.query ? `?${this.data.query}` : ""}`, onclick: (event) => this.#back(event) }, icon("left"), "All calls"),
       el("span", { class: "stretch" }),
       link(this.detail.newer, "Newer call", "p", [icon("left"), "Newer"]),
       link(this.detail.older, "Older call", "n", ["Older", icon("right")]),
@@ -128,7 +129,7 @@ class Page {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     this.go("list");
-    this.opening = setTimeout(() => location.assign(event.target.closest?.("a")?.href ?? "/calls"), TRIGGER_MS);
+    this.opening = setTimeout(() => location.assign(event.target.closest?.("a")?.href ?? "/"), TRIGGER_MS);
   }
 
   #open(callId) {

@@ -234,8 +234,14 @@ export class Wave {
   }
 
   /** The connection broke or the server restarts: come back to the same second. */
-  #broken() {
+  async #broken() {
     if (this.closed || !this.audio?.hasAttribute("src")) return;
+    const answer = await fetch(this.source, { method: "HEAD" }).catch(() => null);
+    if (this.closed) return;
+    if (answer?.status === 404) {
+      this.#say("The sound of this recording is not on the disk of the server. Everything else of the call is here.");
+      return;
+    }
     if (++this.reloads > RELOADS_MAX) {
       this.#say("The sound cannot be loaded. Reload the page; if it stays so, tell who runs the system.");
       return;
