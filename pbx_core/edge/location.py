@@ -37,6 +37,11 @@ class Location:
         """Bindings held; expired ones for at most PURGE_S more."""
         return sum(len(held) for held in self._held.values())
 
+    @property
+    def dirty(self) -> bool:
+        """Whether changes wait to be written."""
+        return bool(self._dirty)
+
     def hosts(self) -> set[str]:
         """Source hosts of all bindings."""
         flows = (Flow.parse(b.source) for held in self._held.values() for b in held)
