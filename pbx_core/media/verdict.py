@@ -25,7 +25,7 @@ def judge(end: SpoolEnd, sound: Sound) -> tuple[str, str | None]:
     if end.aborted:
         missing.append("aborted: the worker died during the call, what was heard until then is kept")
     for fault in end.faults:
-        (missing if fault.startswith(("disk_full", "truncated")) else bad).append(fault)
+        (missing if fault.startswith(("disk_full", "write_error", "truncated")) else bad).append(fault)
     missing.extend(sound.faults)
     if not end.aborted:
         _compare(end.talk_s, sound, missing, bad)

@@ -43,9 +43,11 @@ def migrate(settings: Settings) -> sa.Engine:
     from alembic.config import Config
 
     settings.data.mkdir(parents=True, exist_ok=True)
+    file = settings.data / "callbench.sqlite"
+    file.touch(mode=0o600)  # before anything is in it: SQLite gives its -wal and -shm the same mode
+    file.chmod(0o600)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("sqlalchemy.url", settings.database_url.replace("%", "%%"))
     command.upgrade(config, "head")
-    (settings.data / "callbench.sqlite").chmod(0o600)
     return open_engine(settings.database_url)

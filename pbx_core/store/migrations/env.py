@@ -11,12 +11,14 @@ from pbx_core.store.schema import metadata
 def run() -> None:
     url = context.config.get_main_option("sqlalchemy.url")
     assert url, "sqlalchemy.url is set by pbx_core.store.engine.migrate"
-    with open_engine(url).connect() as connection:
+    engine = open_engine(url)
+    with engine.connect() as connection:
         context.configure(
             connection=connection, target_metadata=metadata, transaction_per_migration=True, render_as_batch=True
         )
         with context.begin_transaction():
             context.run_migrations()
+    engine.dispose()
 
 
 run()

@@ -61,7 +61,9 @@ def test_the_database_is_durable_keeps_references_and_is_nobody_elses_to_read(se
     with db.connect() as connection:
         pragmas = {p: connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in ("journal_mode", "synchronous")}
         assert pragmas == {"journal_mode": "wal", "synchronous": 2}
-    assert (settings.data / "callbench.sqlite").stat().st_mode & 0o077 == 0
+        files = list(settings.data.glob("callbench.sqlite*"))
+        assert len(files) == 3, "the database, its log and its index"
+        assert all(file.stat().st_mode & 0o077 == 0 for file in files)
     with pytest.raises(sa.exc.IntegrityError), db.begin() as connection:
         values = {"tenant_id": "nobody", "number": "101", "ha1_md5": "", "ha1_sha256": "", "created_at": 0}
         connection.execute(sa.insert(metadata.tables["extension"]).values(values))
