@@ -16,10 +16,11 @@ from pathlib import Path
 
 from pbx_core import feed, log
 from pbx_core.clock import Clock
+from pbx_core.domain.call import Call, step
 from pbx_core.domain.cdr import fold
 from pbx_core.domain.events import CallEvent, EventType, from_record, to_record
 from pbx_core.domain.records import CallEventRecord, Cdr
-from pbx_core.errors import CallbenchError
+from pbx_core.errors import CallbenchError, InvalidTransition
 from pbx_core.media import spool
 from pbx_core.settings import Settings
 
@@ -85,6 +86,19 @@ def gather(entries: Iterable[feed.Entry]) -> dict[str, Traces]:
     return found
 
 
+def possible(events: list[CallEvent]) -> list[CallEvent]:
+    """The events without those that cannot have happened, which is so when lines before them were lost."""
+    call, kept = Call(), []
+    for event in events:
+        try:
+            call, _ = step(call, event)
+        except InvalidTransition:
+            _log.warning("event of a dead worker passed over", extra={"call_id": event.call_id, "type": event.type})
+            continue
+        kept.append(event)
+    return kept
+
+
 def _finish(settings: Settings, journal: feed.Journal, clock: Clock, traces: Traces, last_seen: LastSeen) -> int:
     """Write what is missing of one call: its record, then its recording's end mark. 1 when the record was missing."""
     record = traces.record
@@ -92,12 +106,14 @@ def _finish(settings: Settings, journal: feed.Journal, clock: Clock, traces: Tra
     if record is None:
         if not traces.events or traces.events[0].type is not EventType.OPENED:
             return 0  # its beginning was never on disk: nobody was told of the call
-        folder = _folder_of(settings, traces)
         made = 1
-        for event in _closing_events(traces, folder, clock, last_seen):
-            traces.events.append(event)
-            made_record = to_record(event, traces.tenant_id)
-            journal.append("call_event", f"{event.call_id}-{event.seq}", traces.tenant_id, made_record, sync=False)
+        traces.events = possible(traces.events)
+        if traces.events[-1].type is not EventType.ABORTED:  # else a recovery was killed right here
+            folder = _folder_of(settings, traces)
+            for event in _closing_events(traces, folder, clock, last_seen):
+                traces.events.append(event)
+                line = to_record(event, traces.tenant_id)
+                journal.append("call_event", f"{event.call_id}-{event.seq}", traces.tenant_id, line, sync=False)
         record = fold(traces.events)
         journal.append("cdr", record.call_id, record.tenant_id, record)
     if record.recording_id:
@@ -124,8 +140,7 @@ def _folder_of(settings: Settings, traces: Traces) -> Path | None:
 
 def _closing_events(traces: Traces, folder: Path | None, clock: Clock, last_seen: LastSeen) -> list[CallEvent]:
     """`recording_started` if it is missing, then `aborted` at the best estimate of the worker's death."""
-    last = traces.events[-1]
-    opened = traces.events[0]
+    opened, last = traces.events[0], traces.events[-1]
     made: list[CallEvent] = []
     seq = last.seq + 1
     answered = any(e.type is EventType.ANSWERED for e in traces.events)
