@@ -15,7 +15,7 @@ from aiosipua.header_codec import parse_auth, parse_uri
 from aiosipua.message import SipRequest
 
 ALGORITHMS = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}  # in the order offered; strongest first
-MD5_ONLY_AGENTS = ("baresip v0.", "baresip v1.", "re v0.", "re v1.")
+MD5_ONLY_AGENTS = ("baresip v0.", "baresip v1.", "re v0.", "re v1.", "sipp v3.")
 OFFER_UNANSWERED_S = 5.0  # longer than all repetitions of a lost answer matter
 _MAC_BYTES = 15
 _HEX8 = re.compile(r"^[0-9a-fA-F]{8}$")

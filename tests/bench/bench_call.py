@@ -61,13 +61,13 @@ def phones(system: System, work: Path, calls: int, rate: float, talk_s: float) -
     sound = sipp.tone(work / "tone.ulaw", 440.0)
     edge = system.settings.sip_port
     port = free_port()
-    callees = [(str(3000 + n), "", "benchmark-password", DOMAIN) for n in range(1, calls + 1)]
+    callees = [sipp.row(str(3000 + n), "", "benchmark-password", DOMAIN) for n in range(1, calls + 1)]
     register = sipp.Sipp(work, "register", sipp.register_scenario(), port, edge, callees, calls=calls, rate=5)
     assert register.start().wait(60) == 0, (work / "register.out").read_text()[-2000:]
     answer = sipp.Sipp(
         work, "answer", sipp.answer_scenario(sound), port, edge, calls=calls, media_port=free_range(1000)
     )
-    lines = [(str(2000 + n), str(3000 + n), "benchmark-password", DOMAIN) for n in range(1, calls + 1)]
+    lines = [sipp.row(str(2000 + n), str(3000 + n), "benchmark-password", DOMAIN) for n in range(1, calls + 1)]
     talk_ms = int(talk_s * 1000)
     call = sipp.Sipp(
         work, "call", sipp.call_scenario(talk_ms, sound), free_port(), edge, lines, calls=calls, rate=rate,

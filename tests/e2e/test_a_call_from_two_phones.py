@@ -50,11 +50,11 @@ def test_alice_by_udp_calls_bob_by_tls_and_the_manager_reads_it(world: World, tm
             alice.wait_event("CALL_ESTABLISHED")
             until(lambda: system.status()["calls"] == 1, what="the call in `callbench status`")
             time.sleep(TALK_S)  # two people talk; this is the subject, not a wait
-            bob.hangup()
-            alice.wait_event("CALL_CLOSED")
-            hung_up = time.monotonic()
             with DashboardVisitor(system.web, "manager@acme.test", "correct horse manager") as manager:
-                call = until(lambda: _find(manager), 30, 0.2, what="the call on the Calls page")
+                bob.hangup()
+                alice.wait_event("CALL_CLOSED")
+                hung_up = time.monotonic()
+                call = until(lambda: _find(manager), 30, 0.1, what="the call on the Calls page")
                 seen_after_s = time.monotonic() - hung_up
                 complete = until(
                     lambda: (c := _find(manager)) and c.complete and c, 120, 0.5, what="recording and transcript"

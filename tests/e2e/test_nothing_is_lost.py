@@ -44,11 +44,11 @@ def _office(world: World) -> None:
 
 def _phones(system: System, work: Path) -> tuple[sipp.Sipp, sipp.Sipp]:
     edge, port, sound = system.settings.sip_port, free_port(), sipp.tone(work / "tone.ulaw", 440.0)
-    callees = [(str(3000 + n), "", "kill-test-password", "acme.test") for n in range(1, CALLS + 1)]
+    callees = [sipp.row(str(3000 + n), "", "kill-test-password", "acme.test") for n in range(1, CALLS + 1)]
     register = sipp.Sipp(work, "register", sipp.register_scenario(), port, edge, callees, calls=CALLS, rate=5)
     assert register.start().wait(60) == 0, (work / "register.out").read_text()[-2000:]
     answer = sipp.Sipp(work, "answer", sipp.answer_scenario(sound), port, edge, media_port=free_range(1000))
-    lines = [(str(2000 + n), str(3000 + n), "kill-test-password", "acme.test") for n in range(1, CALLS + 1)]
+    lines = [sipp.row(str(2000 + n), str(3000 + n), "kill-test-password", "acme.test") for n in range(1, CALLS + 1)]
     call = sipp.Sipp(
         work,
         "call",

@@ -24,6 +24,7 @@ To: <sip:{to}@[field3]>{tag}
 Call-ID: [call_id]
 Contact: <sip:[field0]@[local_ip]:[local_port]>
 Max-Forwards: 70
+User-Agent: sipp v3.6
 """
 
 
@@ -37,11 +38,16 @@ def _request(method: str, uri: str, cseq: int, *, to: str, tag: str = "", header
     return f"{method} {uri} SIP/2.0\n{head}CSeq: {cseq} {method}\n{headers}{content}"
 
 
-AUTH = "[authentication username=[field0] password=[field2]]\n"
+AUTH = "[field2]\n"  # sipp takes the keyword only whole, from the injection file
+
+
+def row(number: str, callee: str, password: str, domain: str) -> tuple[str, ...]:
+    """One line of the injection file."""
+    return number, callee, f"[authentication username={number} password={password}]", domain
 
 
 def register_scenario(expires_s: int = 600) -> str:
-    """Fields: number; callee (unused); password; domain."""
+    """Rows of `row()`."""
     one = _request("REGISTER", "sip:[field3]", 1, to="[field0]", headers=f"Expires: {expires_s}\n")
     two = _request("REGISTER", "sip:[field3]", 2, to="[field0]", headers=f"{AUTH}Expires: {expires_s}\n")
     return _scenario(
@@ -53,7 +59,7 @@ def register_scenario(expires_s: int = 600) -> str:
 
 
 def call_scenario(talk_ms: int, sound: Path) -> str:
-    """Invite field1 with digest, send the sound while talking, hang up. Fields: number; callee; password; domain."""
+    """Invite field1 with digest, send the sound while talking, hang up. Rows of `row()`."""
     uri = "sip:[field1]@[field3]"
     ack_407 = (
         "ACK sip:[field1]@[field3] SIP/2.0\n[last_Via:]\n"
