@@ -89,7 +89,7 @@ async def _serve(shell: Worker, stop: asyncio.Event, clock: Clock) -> None:
             shell.turn()
         except Exception:  # noqa: BLE001 - outermost loop: one call's trouble must not end the others
             _log.exception("turn failed")
-        if shell.draining and not shell.calls:
+        if shell.draining and shell.idle:
             return
         await asyncio.sleep(PUMP_S)
 

@@ -138,7 +138,11 @@ class FakeEngine:
         return self.clock.mono_s
 
     def stop_recording(self, handle: int) -> None:
-        if self._tapes.pop(handle, None):
+        if tape := self._tapes.pop(handle, None):
+            with tape[0].open("r+b") as file:
+                size = file.seek(0, 2)
+                file.seek(40)
+                file.write((size - WAV_HEADER).to_bytes(4, "little"))
             self.asked.append(Asked("stop recording", handle))
 
     def send_dtmf(self, handle: int, digit: str, method: str) -> None:

@@ -93,7 +93,7 @@ class MediaPort(Protocol):
         ...
 
     def stop_recording(self, handle: int) -> None:
-        """Close the leg's file; it is complete when this returns."""
+        """Close the leg's file; its header is right and its last samples are in it some milliseconds later."""
         ...
 
     def send_dtmf(self, handle: int, digit: str, method: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +20,9 @@ from pbx_core.settings import Settings
 BYTES_PER_S = 16_000  # mono, 8 kHz, 16 bit
 BEHIND_S = 3.0  # a file may lag by its buffer (256 ms) and a busy machine; beyond this sound is being lost
 FULL_BYTES = 1 << 20  # less free than this: the disk is what is wrong
+HEADER_BYTES = 44  # of the WAV files that the engine writes
+FINISH_S = 2.0  # the engine closes files in its media clock, 6 to 20 ms after it was told to
+RETRY_S = 1.0  # between tries to write the end mark on a full disk
 CONSENT_BASIS = "tenant_policy"
 FILES = {Party.CALLER: spool.CALLER_WAV, Party.CALLEE: spool.CALLEE_WAV}
 
@@ -33,7 +38,8 @@ class Tape:
     handles: Mapping[Party, int]
     started: Mapping[Party, float]  # monotonic second of each first sample
     faults: list[str] = field(default_factory=list)
-    running: bool = True
+    stopped_mono_s: float | None = None
+    tried_mono_s: float = -math.inf
 
     @classmethod
     def start(
@@ -80,7 +86,7 @@ class Tape:
 
     def check(self) -> str | None:
         """A new fault, if the files grow slower than time passes."""
-        if not self.running or self.faults:
+        if self.stopped_mono_s is not None or self.faults:
             return None
         now = self.clock.monotonic()
         for party, name in FILES.items():
@@ -95,22 +101,42 @@ class Tape:
         return None
 
     def stop(self) -> None:
-        """Close both files."""
-        self.running = False
+        """Close both files; the engine finishes them within some milliseconds."""
+        self.stopped_mono_s = self.clock.monotonic()
         for handle in self.handles.values():
             self.port.stop_recording(handle)
 
     def end(self, record: Cdr) -> bool:
-        """Say in the spool that the call is over and what is known to be wrong with its sound. False when the disk
-        takes nothing now: try again."""
-        if self.running:
+        """Say in the spool that the call is over and what is known to be wrong with its sound. False when the files
+        are not finished yet or the disk takes nothing: try again."""
+        if self.stopped_mono_s is None:
             self.stop()
+        now = self.clock.monotonic()
+        if now < self.tried_mono_s + RETRY_S or not self._finished(now):
+            return False
+        self.tried_mono_s = now
         end = spool.SpoolEnd(record.ended_at, record.talk_s, record.aborted, tuple(self.faults))
         try:
             spool.write_end(self.folder, end)
         except OSError:
             return False
         return True
+
+    def _finished(self, now: float) -> bool:
+        """Whether both files are whole (their headers know their lengths), or have had time enough."""
+        if self.stopped_mono_s is not None and now - self.stopped_mono_s > FINISH_S:
+            return True
+        return all(_whole(self.folder / name) for name in FILES.values())
+
+
+def _whole(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            header = file.read(HEADER_BYTES)
+            size = file.seek(0, os.SEEK_END)
+    except OSError:
+        return True
+    return size >= HEADER_BYTES and int.from_bytes(header[40:44], "little") == size - HEADER_BYTES
 
 
 def _later(at: datetime, seconds: float) -> datetime:

@@ -77,13 +77,18 @@ class Worker:
         self._calls: dict[str, LiveCall] = {}
         self._by_handle: dict[int, tuple[LiveCall, Party]] = {}
         self._tapes_watched = clock.monotonic()
-        self._unmarked: list[tuple[Tape, Cdr]] = []  # ended, but the disk took no end mark yet
+        self._unmarked: list[tuple[Tape, Cdr]] = []  # ended, their end mark not written yet
         self.draining = False
 
     @property
     def calls(self) -> int:
         """Calls in progress."""
         return len(self._calls)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no call runs and every ended one is marked in the spool."""
+        return not self._calls and not self._unmarked
 
     def turn(self) -> None:
         """One round: what the engine reports, then timers that are due, then the recorders' health."""
@@ -95,6 +100,7 @@ class Worker:
                 self._feed(live, _FROM_PORT[report.signal], leg, report.detail, report)
                 if report.signal is Signal.ENDED:
                     self._by_handle.pop(report.handle, None)
+        self._unmarked = [(tape, record) for tape, record in self._unmarked if not tape.end(record)]
         now = self._clock.monotonic()
         for live in list(self._calls.values()):
             self._fire_timers(live, now)
@@ -102,7 +108,6 @@ class Worker:
             self._tapes_watched = now
             self._watch_tapes()
             self._diary.retry()
-            self._unmarked = [(tape, record) for tape, record in self._unmarked if not tape.end(record)]
 
     def drain(self) -> None:
         """Take no new calls and end the running ones; `calls` goes to 0 within a few seconds."""
