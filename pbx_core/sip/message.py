@@ -41,7 +41,7 @@ REASONS = {
 }
 _TOKEN = re.compile(r"^[A-Za-z0-9.!%*_+`'~-]+$")
 _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "expires")
-_REQUEST_LINE = re.compile(rb"^([A-Za-z0-9.!%*_+`'~-]{1,32}) (\S{1,1024}) SIP/(\d+\.\d+)$")
+_REQUEST_LINE = re.compile(rb"^([A-Za-z0-9.!%*_+`'~-]{1,64}) (\S{1,1024}) SIP/(\d+\.\d+)$")
 _STATUS_LINE = re.compile(rb"^SIP/2\.0 ([1-6]\d\d)(?: .*)?$")
 
 
@@ -104,8 +104,8 @@ def _check_headers(message: SipMessage, size: int) -> None:
             raise Malformed(f"{name} twice")
     if any("\0" in value for _, values in headers.items() for value in values):
         raise Malformed("NUL in a header")
-    number, _, method = (headers.get_first("cseq") or "").partition(" ")
-    if not (number.isascii() and number.isdigit()) or int(number[:12]) > CSEQ_MAX or not method.strip():
+    cseq = (headers.get_first("cseq") or "").split()
+    if len(cseq) != 2 or not (cseq[0].isascii() and cseq[0].isdigit()) or int(cseq[0][:12]) > CSEQ_MAX:
         raise Malformed("cseq")
     declared = headers.get_first("content-length")
     if declared is not None:
@@ -180,8 +180,8 @@ def top_via(message: SipMessage) -> Via:
 
 def cseq_of(message: SipMessage) -> tuple[int, str]:
     """CSeq number and method of a checked message."""
-    number, _, method = (message.headers.get_first("cseq") or "0 ").partition(" ")
-    return int(number), method.strip()
+    number, method = (message.headers.get_first("cseq") or "0 ?").split()
+    return int(number), method
 
 
 def header(message: SipMessage, name: str) -> str:
