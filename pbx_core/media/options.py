@@ -63,24 +63,3 @@ def guarded(method: F) -> F:
             _log.exception("engine callback failed", extra={"callback": method.__name__})
 
     return cast(F, call)
-
-
-def stream_figures(stat: Any, codec: str, stream: int, span_s: float, cpu_wait_s: float | None) -> dict[str, Any]:
-    """An engine's StreamStat (microseconds, frames) as the detail of a `quality` report."""
-    rx, jitter_buffer, rtt = stat.rtcp.rxStat, stat.jbuf, stat.rtcp.rttUsec
-    return {
-        "stream": stream,
-        "codec": codec,
-        "ptime_ms": 20,
-        "span_s": round(span_s, 3),
-        "rx_packets": rx.pkt,
-        "lost": rx.loss,
-        "discarded": jitter_buffer.discard,
-        "jb_lost": jitter_buffer.lost,
-        "jb_empty": jitter_buffer.empty,
-        "jitter_ms_mean": round(rx.jitterUsec.mean / 1000, 3),
-        "jitter_ms_max": round(rx.jitterUsec.max / 1000, 3),
-        "buffer_ms": float(jitter_buffer.avgDelayMsec),
-        "rtt_ms_mean": round(rtt.mean / 1000, 3) if rtt.n else None,
-        "cpu_wait_s": None if cpu_wait_s is None else round(cpu_wait_s, 3),
-    }

@@ -20,9 +20,10 @@ import pjsua2 as pj
 from pbx_core import log
 from pbx_core.clock import Clock
 from pbx_core.errors import ConfigError, Unavailable
-from pbx_core.media import cpu
-from pbx_core.media.options import AccountOptions, EngineOptions, guarded, is_ours, stream_figures
+from pbx_core.media.options import AccountOptions, EngineOptions, guarded, is_ours
 from pbx_core.media.port import DialTarget, PortEvent, Signal
+from pbx_core.media.stream import StreamWatch
+from pbx_core.media.wiring import Wiring
 
 _log = log.get(__name__)
 
@@ -32,6 +33,7 @@ ACCOUNTS_MAX = 8  # the packaged engine aborts the process at the ninth
 EVENTS_PER_PUMP = 64  # SIP events handled at most before the loop gets its turn
 WATCH_S = 1.0  # how often the streams are looked at for silence
 SESSION_GONE = 171140  # PJSIP_ESESSIONTERMINATED: the leg ended while we asked; a normal race
+_ANSWERED = (pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED)
 CODECS = {"PCMA/8000/1": 255, "PCMU/8000/1": 254}
 
 
@@ -43,15 +45,8 @@ class _Leg(pj.Call):  # type: ignore[misc]
         self.engine = engine
         self.handle = handle
         self.state = pj.PJSIP_INV_STATE_NULL
-        self.ring_status = 0
         self.held = False
-        self.streams = 0
-        self.packets = -1
-        self.heard_mono_s = 0.0
-        self.lost_told = False
-        self.stream_mono_s = 0.0
-        self.stream_cpu: cpu.Mark = {}
-        self.measured = False  # finally, by us before the BYE
+        self.watch = StreamWatch()
 
     @guarded
     def onCallState(self, prm: Any) -> None:
@@ -59,11 +54,10 @@ class _Leg(pj.Call):  # type: ignore[misc]
         before, self.state = self.state, info.state
         outgoing = info.role == pj.PJSIP_ROLE_UAC
         if info.state == pj.PJSIP_INV_STATE_EARLY and outgoing:
-            self.ring_status = info.lastStatusCode
             self.tell(Signal.RINGING, status=info.lastStatusCode, media=self.audio() is not None)
-        elif info.state in (pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED):
-            self.heard_mono_s = self.heard_mono_s or self.engine.clock.monotonic()
-            if outgoing and before not in (pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED):
+        elif info.state in _ANSWERED:
+            self.watch.heard_mono_s = self.watch.heard_mono_s or self.engine.clock.monotonic()
+            if outgoing and before not in _ANSWERED:
                 self.tell(Signal.ANSWERED)
             if not outgoing and info.state == pj.PJSIP_INV_STATE_CONFIRMED:
                 self.tell(Signal.CONFIRMED)
@@ -74,21 +68,17 @@ class _Leg(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onCallMediaState(self, prm: Any) -> None:
-        self.engine.rewire(self.handle)
+        self.engine.wiring.rewire(self.handle)
         info = self.getInfo()
         held = any(m.type == pj.PJMEDIA_TYPE_AUDIO and not m.dir & pj.PJMEDIA_DIR_ENCODING for m in info.media)
         if held != self.held:
             self.held = held
             self.tell(Signal.HELD if held else Signal.UNHELD)
-        self.heard_mono_s = self.engine.clock.monotonic()
+        self.watch.heard_mono_s = self.engine.clock.monotonic()
 
     @guarded
     def onStreamCreated(self, prm: Any) -> None:
-        self.streams += 1
-        self.stream_mono_s = self.engine.clock.monotonic()
-        self.stream_cpu = cpu.mark()
-        self.packets = -1
-        self.measured = False
+        self.watch.begin(self.engine.clock.monotonic())
 
     @guarded
     def onStreamDestroyed(self, prm: Any) -> None:
@@ -104,38 +94,37 @@ class _Leg(pj.Call):  # type: ignore[misc]
 
     def audio(self) -> Any | None:
         """The leg's conference port while it has one."""
-        info = self.getInfo()  # kept: its parts die with it
-        for media in info.media:
-            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.audioConfSlot != pj.PJSUA_INVALID_ID:
-                return self.getAudioMedia(media.index)
+        try:
+            info = self.getInfo()  # kept: its parts die with it
+            for media in info.media:
+                if media.type == pj.PJMEDIA_TYPE_AUDIO and media.audioConfSlot != pj.PJSUA_INVALID_ID:
+                    return self.getAudioMedia(media.index)
+        except pj.Error:
+            return None  # it is ending
         return None
 
     def measure(self) -> None:
         """Report the running stream's figures; a later report of the same stream replaces an earlier."""
-        if not self.streams or self.measured:
+        if not self.watch.count or self.watch.measured:
             return
         try:
             stat, stream = self.getStreamStat(0), self.getStreamInfo(0)
         except pj.Error:
             return  # the stream is gone and was measured when it went
-        span_s = self.engine.clock.monotonic() - self.stream_mono_s
-        waited = cpu.waited_s(self.stream_cpu)
-        self.tell(Signal.QUALITY, **stream_figures(stat, stream.codecName, self.streams, span_s, waited))
+        self.tell(Signal.QUALITY, **self.watch.figures(stat, stream.codecName, self.engine.clock.monotonic()))
 
     def listen(self, mono_s: float, silence_s: float) -> None:
-        """Watch for a phone that vanished: neither RTP nor RTCP. One that holds may be silent."""
-        if self.state != pj.PJSIP_INV_STATE_CONFIRMED or not self.streams:
+        """Look whether RTP or RTCP still comes."""
+        if self.state != pj.PJSIP_INV_STATE_CONFIRMED or not self.watch.count:
             return
         try:
             stat = self.getStreamStat(0)
         except pj.Error:
             return
         packets = stat.rtcp.rxStat.pkt + stat.rtcp.txStat.updateCount
-        if packets != self.packets or self.held:
-            self.packets, self.heard_mono_s = packets, mono_s
-        elif mono_s - self.heard_mono_s >= silence_s and not self.lost_told:
-            self.lost_told = True
-            self.tell(Signal.MEDIA_LOST, last_media_mono_s=round(self.heard_mono_s, 3), silence_s=silence_s)
+        if self.watch.silent(packets, self.held, mono_s, silence_s):
+            last = round(self.watch.heard_mono_s, 3)
+            self.tell(Signal.MEDIA_LOST, last_media_mono_s=last, silence_s=silence_s)
 
 
 class _Account(pj.Account):  # type: ignore[misc]
@@ -167,10 +156,7 @@ class Engine:
         self._options = options
         self._events: deque[PortEvent] = deque()
         self._legs: dict[int, _Leg] = {}
-        self._bridges: dict[int, int] = {}
-        self._recorders: dict[int, Any] = {}
-        self._players: dict[int, Any] = {}
-        self._paused: set[int] = set()
+        self.wiring = Wiring(self._audio, pj.Error)
         self._accounts: dict[str, _Account] = {}
         self._last_handle = 0
         self._watched_mono_s = clock.monotonic()
@@ -227,27 +213,7 @@ class Engine:
     def forget(self, handle: int) -> None:
         """Let go of a leg that is over, and of what hangs on it."""
         self._legs.pop(handle, None)
-        peer = self._bridges.pop(handle, None)
-        if peer is not None:
-            self._bridges.pop(peer, None)
-        self._players.pop(handle, None)
-        self._paused.discard(handle)
-
-    def rewire(self, handle: int) -> None:
-        """Connect a leg's (perhaps new) conference port to its recorder, player and peer."""
-        leg = self._legs.get(handle)
-        media = leg.audio() if leg else None
-        if media is None:
-            return
-        if handle in self._recorders:
-            media.startTransmit(self._recorders[handle])
-        if handle in self._players and handle not in self._paused:
-            self._players[handle].startTransmit(media)
-        peer = self._legs.get(self._bridges.get(handle, 0))
-        peer_media = peer.audio() if peer else None
-        if peer_media is not None:
-            media.startTransmit(peer_media)
-            peer_media.startTransmit(media)
+        self.wiring.forget(handle)
 
     # accounts
 
@@ -292,9 +258,7 @@ class Engine:
             self._watched_mono_s = now
             for leg in list(self._legs.values()):
                 leg.listen(now, self._options.silence_s)
-        events = list(self._events)
-        self._events.clear()
-        return events
+        return [self._events.popleft() for _ in range(len(self._events))]  # digits are added by another thread
 
     def legs_in_use(self) -> int:
         return len(self._legs)
@@ -321,26 +285,17 @@ class Engine:
     def hangup(self, handle: int, status: int, reason: str, headers: Mapping[str, str]) -> None:
         def end(leg: _Leg) -> None:
             leg.measure()
-            leg.measured = True
+            leg.watch.measured = True
             ours = leg.getInfo().role == pj.PJSIP_ROLE_UAC  # then it is CANCEL or BYE, without a status
             leg.hangup(_parameters(0 if ours else status, "" if ours else reason, headers))
 
         self._with(handle, end)
 
     def bridge(self, one: int, two: int) -> None:
-        self._bridges[one], self._bridges[two] = two, one
-        self.rewire(one)
+        self.wiring.bridge(one, two)
 
     def unbridge(self, one: int, two: int) -> None:
-        self._bridges.pop(one, None)
-        self._bridges.pop(two, None)
-        first, second = self._audio(one), self._audio(two)
-        if first is not None and second is not None:
-            for source, sink in ((first, second), (second, first)):
-                try:
-                    source.stopTransmit(sink)
-                except pj.Error:
-                    continue  # was not connected
+        self.wiring.unbridge(one, two)
 
     def start_recording(self, handle: int, path: Path) -> float:
         recorder = pj.AudioMediaRecorder()
@@ -349,13 +304,12 @@ class Engine:
             self._silence.startTransmit(recorder)
         except pj.Error as error:
             raise Unavailable(f"{path.name} cannot be recorded: {error.reason}") from None
-        self._recorders[handle] = recorder
         started = self.clock.monotonic()
-        self.rewire(handle)
+        self.wiring.record(handle, recorder)
         return started
 
     def stop_recording(self, handle: int) -> None:
-        self._recorders.pop(handle, None)  # the last reference: the file is closed with it
+        self.wiring.unrecord(handle)
 
     def send_dtmf(self, handle: int, digit: str, method: str) -> None:
         parameters = pj.CallSendDtmfParam()
@@ -365,8 +319,7 @@ class Engine:
         self._with(handle, lambda leg: leg.sendDtmf(parameters))
 
     def close(self) -> None:
-        self._recorders.clear()
-        self._players.clear()
+        self.wiring.clear()
         self._legs_ended()
         for account in self._accounts.values():
             account.shutdown()
@@ -386,20 +339,15 @@ class Engine:
             player.createPlayer(str(path), pj.PJMEDIA_FILE_NO_LOOP)
         except pj.Error as error:
             raise Unavailable(f"{path} cannot be played: {error.reason}", retryable=False) from None
-        self._players[handle] = player
-        self.rewire(handle)
+        self.wiring.play(handle, player)
 
     def hold(self, handle: int, on: bool) -> None:
         """Put the other side on hold, or take it back, by re-INVITE."""
         parameters = pj.CallOpParam(True)
-        media = self._audio(handle)
+        self.wiring.pause(handle, on)
         if on:
-            self._paused.add(handle)
-            if media is not None and handle in self._players:
-                self._players[handle].stopTransmit(media)
             self._with(handle, lambda leg: leg.setHold(parameters))
         else:
-            self._paused.discard(handle)
             parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
             self._with(handle, lambda leg: leg.reinvite(parameters))
 
