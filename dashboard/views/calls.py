@@ -1,4 +1,8 @@
-"""Calls: the list, newest first, with its filters; the filters stand in the address, so that it can be passed on."""
+"""Calls: the list, newest first, with its filters.
+
+The address is where the filters live: widgets are set from it in every run and write into it when they are changed,
+so that it can be passed on, and the browser's way back works.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from pbx_core.domain.records import Disposition
 from pbx_core.errors import InputError
 
 PAGE_ROWS = 50
+LOOK_EVERY = timedelta(seconds=2.5)
 ANY = "Any"
 RESULTS = {
     "Answered": Disposition.ANSWERED,
@@ -41,8 +46,6 @@ def set_filter(name: str, choices: dict[str, str] | None = None) -> None:
 def clear() -> None:
     """Forget all filters."""
     st.query_params.clear()
-    for name in filters.NAMES:
-        st.session_state.pop(f"filter_{name}", None)
 
 
 def go_to(cursor: str) -> None:
@@ -53,11 +56,10 @@ def go_to(cursor: str) -> None:
 def chosen(name: str, choices: dict[str, str]) -> None:
     """A filter with few values."""
     labels = [ANY, *choices]
-    current = next((k for k, v in choices.items() if v == st.query_params.get(name)), ANY)
+    st.session_state[f"filter_{name}"] = next((k for k, v in choices.items() if v == st.query_params.get(name)), ANY)
     st.selectbox(
         {"disposition": "Result", "min_talk_s": "Talked at least", "recorded": "Recording"}[name],
         labels,
-        index=labels.index(current),
         key=f"filter_{name}",
         on_change=set_filter,
         args=(name, choices),
@@ -70,14 +72,15 @@ def day(name: str, label: str) -> None:
         value = date.fromisoformat(st.query_params.get(name, "")[:10])
     except ValueError:
         value = None
-    st.date_input(formatting.plain(label), value=value, key=f"filter_{name}", on_change=set_filter, args=(name,))
+    st.session_state[f"filter_{name}"] = value
+    st.date_input(formatting.plain(label), value=None, key=f"filter_{name}", on_change=set_filter, args=(name,))
 
 
 def typed(name: str, label: str, hint: str) -> None:
     """A filter that is a piece of text."""
+    st.session_state[f"filter_{name}"] = st.query_params.get(name, "")[: filters.TEXT_CHARS_MAX]
     st.text_input(
         formatting.plain(label),
-        value=st.query_params.get(name, ""),
         max_chars=filters.TEXT_CHARS_MAX,
         placeholder=hint,
         label_visibility="collapsed",
@@ -129,6 +132,21 @@ def nothing(viewer: session.Viewer, filtered: bool) -> None:
                 st.text(f"Register a phone in the domain {viewer.tenant.domain} and call another extension.")
 
 
+@st.fragment(run_every=LOOK_EVERY)
+def watch(shown: str) -> None:
+    """While the top of the list is looked at: draw it anew when a call has come, or has come further."""
+    viewer = session.viewer()
+    flt = filters.read(st.query_params.to_dict(), viewer.tenant.time_zone)
+    if shown != signature(queries.calls(viewer.reader(), viewer.scope, flt, limit=PAGE_ROWS)):
+        st.rerun()
+
+
+def signature(page: queries.CallPage) -> str:
+    """Changes with what the list shows of calls that are still being worked on."""
+    columns = ["call_id", "recording_quality", "transcript_status", "caller_talk_ratio", "comments"]
+    return str(page.frame[columns].to_dict("list"))
+
+
 def content() -> None:
     """The page."""
     viewer = session.viewer()
@@ -145,6 +163,8 @@ def content() -> None:
         st.text(str(error))
         st.button("Show all calls", on_click=clear)
         return
+    if "cursor" not in params:
+        watch(signature(page))
     if page.frame.empty:
         nothing(viewer, bool(carried))
         return
@@ -153,15 +173,6 @@ def content() -> None:
     pager(page)
     if opened:
         st.switch_page(pages.review(), query_params={"call": opened, **carried})
-
-
-@st.fragment(run_every=timedelta(seconds=5))
-def newest(viewer: session.Viewer, seen: str | None) -> None:
-    """Shows calls that came meanwhile, as long as the top of the list is looked at."""
-    viewer = session.viewer()
-    frame = queries.calls(viewer.reader(), viewer.scope, limit=1).frame
-    if not frame.empty and str(frame.call_id.iloc[0]) != seen:
-        st.rerun()
 
 
 content()

@@ -16,9 +16,11 @@ from urllib.parse import quote, urlsplit
 
 import anyio.to_thread
 import streamlit
+from google.protobuf.message import DecodeError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from dashboard.web.context import Context
 from pbx_core.store import sessions
@@ -167,7 +169,8 @@ class Identity:
             if now is None:
                 await send({"type": "websocket.close", "code": 1008, "reason": "signed out"})
                 return {"type": "websocket.disconnect", "code": 1008}
-            await anyio.to_thread.run_sync(sessions.touch, self.context.db, self.context.clock, now)
+            if not _by_itself(message):
+                await anyio.to_thread.run_sync(sessions.touch, self.context.db, self.context.clock, now)
             return message
 
         return watched
@@ -197,6 +200,14 @@ def _is_open(scope: Scope) -> bool:
 
 def _is_page(path: str) -> bool:
     return not path.startswith(("/api/", "/media/", "/static/", "/_stcore/", "/assets/", "/component/"))
+
+
+def _by_itself(message: Message) -> bool:
+    """Whether a page that refreshes itself sent this: nobody need sit before it, so it does not count as use."""
+    try:
+        return bool(BackMsg.FromString(message.get("bytes") or b"").rerun_script.is_auto_rerun)
+    except DecodeError:
+        return False
 
 
 def _cookie(headers: Headers, name: str) -> str | None:

@@ -1,0 +1,64 @@
+"""What people are told while a recording and its text are being made."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from analytics.queries import CallDetail
+from dashboard.web import progress
+from dashboard.web.progress import Stage
+from pbx_core.domain.records import Disposition
+from pbx_core.store import jobs
+from tests.support import facts
+
+
+def detail(world, **changes) -> CallDetail:
+    call = facts.make_call(
+        random.Random(1), world.acme, world.clock.now(), disposition=Disposition.ANSWERED, said=["hello"], recorded=True
+    )
+    known = CallDetail(call.cdr, call.recording, call.turns, None, ())
+    return replace(known, **changes)
+
+
+def test_the_way_from_the_end_of_a_call_to_its_text(world) -> None:
+    call = detail(world, recording=None)
+    assert call.cdr.recording_id
+    assert progress.of(world.db, call).stage is Stage.PREPARING
+    for name in ("earlier", call.cdr.recording_id):
+        jobs.enqueue(world.db, world.clock, "transcribe", name, world.acme.tenant_id, {})
+    state = progress.of(world.db, detail(world))
+    assert (state.stage, state.position, state.pending) == (Stage.QUEUED, 2, True) and "1 before it" in state.sentence
+    first = jobs.lease(world.db, world.clock, "transcribe", "t", 30)
+    assert first and "it is next" in progress.of(world.db, detail(world)).sentence
+    taken = jobs.lease(world.db, world.clock, "transcribe", "t", 30)
+    assert taken and progress.of(world.db, detail(world)).stage is Stage.RUNNING
+    jobs.retry_later(world.db, world.clock, taken, "the model was busy")
+    assert "the model was busy" in progress.of(world.db, detail(world)).sentence
+    jobs.finish(world.db, world.clock, taken, "the recording cannot be decoded")
+    state = progress.of(world.db, detail(world))
+    assert (state.stage, state.pending) == (Stage.FAILED, False) and "cannot be decoded" in state.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "stage"),
+    [("done", Stage.DONE), ("empty", Stage.EMPTY), ("unsupported", Stage.UNSUPPORTED), ("failed", Stage.FAILED)],
+)
+def test_a_filed_transcript_is_the_last_word(world, status: str, stage: Stage) -> None:
+    spoken = facts.make_call(
+        random.Random(2), world.acme, world.clock.now(), disposition=Disposition.ANSWERED, said=["x"]
+    )
+    assert spoken.transcript
+    transcript = replace(spoken.transcript, status=status, reason="language 'ky' is not supported")
+    state = progress.of(world.db, detail(world, transcript=transcript))
+    assert (state.stage, state.pending) == (stage, False)
+
+
+def test_a_call_without_recording_says_why(world) -> None:
+    call = facts.make_call(
+        random.Random(3), world.acme, world.clock.now(), disposition=Disposition.ANSWERED, recorded=False
+    )
+    state = progress.of(world.db, CallDetail(call.cdr, None, None, None, ()))
+    assert state.stage is Stage.NOT_RECORDED and "disk_full" in state.sentence and not state.pending
