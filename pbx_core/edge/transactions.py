@@ -237,7 +237,7 @@ class ClientTransaction:
 class Layer:
     """All transactions of the edge; bounded."""
 
-    def __init__(self, timers: Timers, send: Send, transactions_max: int = 20_000) -> None:
+    def __init__(self, timers: Timers, send: Send, transactions_max: int = 50_000) -> None:
         self.timers = timers
         self.send = send
         self._max = transactions_max
