@@ -1,0 +1,253 @@
+"""A person in front of a real browser: finds a call, hears it, comments on it, and nothing foreign happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from pbx_core.clock import SystemClock
+from pbx_core.settings import Settings, load
+from pbx_core.store import directory, engine, jobs, schema
+from tests.support import browser as browsers
+from tests.support import facts, office
+from tests.support.webserver import WebServer
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not browsers.CHROMIUM.exists(), reason="Chromium is not installed: apt install chromium"),
+]
+WAIT_MS = 45_000
+
+
+@dataclass
+class Place:
+    """A running dashboard with two tenants' calls."""
+
+    settings: Settings
+    db: sa.Engine
+    web: WebServer
+    acme: directory.Tenant
+    office: office.Office
+    neighbour: office.Office
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    settings = load(tmp_path_factory.mktemp("dashboard") / "data")
+    db, clock = engine.migrate(settings), SystemClock()
+    tenants, offices = [], []
+    for domain in ("acme.test", "birch.test"):
+        tenant = directory.add_tenant(db, clock, domain, domain, time_zone="Asia/Bishkek")
+        directory.add_person(db, clock, tenant.tenant_id, f"manager@{domain}", "Maria", "manager", "correct horse")
+        tenants.append(tenant)
+        offices.append(office.furnish(settings, clock, tenant, count=20))
+    web = WebServer(settings)
+    web.start()
+    yield Place(settings, db, web, tenants[0], *offices)
+    assert web.stop() == 0
+    db.dispose()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browsers.chromium() as browser:
+        yield browser
+
+
+@dataclass
+class Visit:
+    """A signed-in page and what was noticed on it."""
+
+    page: Any
+    watch: browsers.Watch
+    base: str
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.base}{path}")
+
+    def review(self, call: facts.Call) -> None:
+        self.open(f"/review?call={call.cdr.call_id}")
+        self.page.locator(".facts h1").wait_for()
+
+    def seconds(self) -> float:
+        minutes, seconds = self.page.locator(".clock").inner_text().split(" / ")[0].split(":")
+        return 60 * int(minutes) + int(seconds)
+
+
+@pytest.fixture
+def visit(place: Place, chromium: Any) -> Iterator[Visit]:
+    yield from _visit(place, chromium, viewport=browsers.DESKTOP)
+
+
+@pytest.fixture
+def phone(place: Place, chromium: Any) -> Iterator[Visit]:
+    yield from _visit(place, chromium, viewport=browsers.PHONE, is_mobile=True, has_touch=True)
+
+
+def _visit(place: Place, chromium: Any, **options: Any) -> Iterator[Visit]:
+    context = chromium.new_context(**options)
+    context.set_default_timeout(WAIT_MS)
+    watch = browsers.Watch(place.web.base.split("//")[1])
+    watch.on(context)
+    page = context.new_page()
+    browsers.sign_in(page, place.web.base, "manager@acme.test", "correct horse")
+    yield Visit(page, watch, place.web.base)
+    assert watch.foreign == [] and watch.dialogs == []
+    context.close()
+
+
+def test_a_call_is_found_heard_and_followed_word_by_word(visit: Visit, place: Place) -> None:
+    page = visit.page
+    row = page.locator("table.calls tbody tr", has_text="Alice (101)")
+    row.first.click()
+    page.locator(".utterance .word").first.wait_for()
+    assert place.office.spoken.cdr.call_id in page.url
+    page.locator(".transport .play").click()
+    page.wait_for_function(_deep(".clock", "n.textContent.startsWith('0:02')"))
+    assert page.locator(".word.now").count() == 1
+    word = page.locator(".utterance").nth(3).locator(".word").nth(2)  # starts at about 13 s of 24
+    word.click()
+    page.wait_for_function(_deep(".word.now", "n.textContent !== ''"))
+    assert 12 <= visit.seconds() <= 16
+    page.keyboard.press("k")
+    page.wait_for_function(_deep(".transport .play", "n.getAttribute('aria-label').startsWith('Play')"))
+    held = visit.seconds()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(_deep(".clock", f"n.textContent.startsWith('0:0{int(held - 5)}')"))
+    with place.db.connect() as connection:
+        heard = connection.execute(sa.select(schema.audit.c.object_id).where(schema.audit.c.action == "listened"))
+        assert place.office.spoken.recording and place.office.spoken.recording.recording_id in set(heard.scalars())
+
+
+def test_doubtful_words_are_marked_and_hostile_ones_are_just_text(visit: Visit, place: Place) -> None:
+    visit.review(place.office.spoken)
+    visit.page.locator(".word.unsure").first.wait_for()
+    assert visit.page.locator(".word.unsure").all_inner_texts() == ["four", "seven", "one", "one"]
+    assert "<img src=http://canary.invalid" in visit.page.locator(".utterance").nth(4).inner_text()
+    visit.review(place.office.other)
+    assert "![x](http://canary.invalid/name.png)" in visit.page.locator(".facts h1").inner_text()
+    assert visit.page.locator("img[src*=canary]").count() == 0
+
+
+def test_a_comment_is_pinned_to_its_second_and_survives_a_crash_of_the_server(visit: Visit, place: Place) -> None:
+    page = visit.page
+    visit.review(place.office.spoken)
+    page.locator(".utterance .at").nth(2).click()  # plays from 8 s
+    page.wait_for_function(_deep(".clock", "n.textContent.startsWith('0:09')"))
+    page.keyboard.press("k")
+    page.keyboard.press("c")
+    page.keyboard.type("say your name first <b>")
+    place.web.kill()
+    page.locator(".comment-form .primary").click()
+    page.locator(".comments .waiting", has_text="kept here and sent again").wait_for()
+    place.web.start()
+    page.locator(".comments li[data-id]", has_text="say your name first <b>").wait_for()
+    page.locator(".cb-marker").first.wait_for(state="attached")
+    place.web.kill()
+    place.web.start()
+    page.reload()
+    item = page.locator(".comments li[data-id]", has_text="say your name first <b>")
+    item.wait_for()
+    assert item.count() == 1 and item.locator("button.at").inner_text() in ("0:09", "0:10")
+    item.locator("button.at").click()
+    page.wait_for_function(_deep(".clock", "/^0:(09|10)/.test(n.textContent)"))
+    with place.db.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(schema.comment)) == 1
+
+
+def test_a_comment_written_while_the_server_is_away_survives_a_reload_too(visit: Visit, place: Place) -> None:
+    page = visit.page
+    visit.review(place.office.other)
+    page.locator(".comment-form textarea").fill("kept in the browser")
+    page.route("**/comments", lambda route: route.abort())
+    page.locator(".comment-form .primary").click()
+    page.locator(".comments .waiting", has_text="sent again").wait_for()
+    page.unroute("**/comments")
+    page.reload()
+    page.locator(".comments li[data-id]", has_text="kept in the browser").wait_for()
+
+
+def test_next_and_previous_by_key_walk_the_list(visit: Visit, place: Place) -> None:
+    page = visit.page
+    visit.review(place.office.spoken)
+    page.locator(".utterance").first.wait_for()
+    for key, call in (("n", place.office.other), ("n", place.office.missed), ("p", place.office.other)):
+        page.keyboard.press(key)
+        page.wait_for_url(f"**call={call.cdr.call_id}*")
+        page.locator(".facts h1", has_text=call.cdr.callee_number).wait_for()
+    page.keyboard.press("?")
+    page.locator("dialog.help[open]").wait_for()
+
+
+def test_a_call_without_answer_says_why_there_is_no_sound(visit: Visit, place: Place) -> None:
+    visit.review(place.office.missed)
+    visit.page.locator(".silent", has_text="There is no recording: not answered").wait_for()
+    assert visit.page.locator(".transport").count() == 0
+
+
+def test_a_waiting_transcript_appears_by_itself(visit: Visit, place: Place) -> None:
+    page, clock = visit.page, SystemClock()
+    recording = place.office.waiting.recording
+    assert recording
+    jobs.enqueue(place.db, clock, "transcribe", recording.recording_id, place.acme.tenant_id, {})
+    visit.review(place.office.waiting)
+    page.locator(".transcript .note", has_text="queued, it is next").wait_for()
+    taken = jobs.lease(place.db, clock, "transcribe", "test", 60)
+    assert taken
+    page.locator(".transcript .note", has_text="running").wait_for()
+    jobs.finish(place.db, clock, taken, "the model is missing")
+    page.locator(".transcript .note", has_text="failed: the model is missing").wait_for()
+
+
+def test_another_tenants_call_is_not_there(visit: Visit, place: Place) -> None:
+    visit.open(f"/review?call={place.neighbour.spoken.cdr.call_id}")
+    visit.page.get_by_text("There is no such call").wait_for()
+    visit.open("/review?call=" + "0" * 32)
+    visit.page.get_by_text("There is no such call").wait_for()
+
+
+def test_signing_out_ends_it_everywhere(place: Place, chromium: Any) -> None:
+    for visit in _visit(place, chromium, viewport=browsers.DESKTOP):
+        other = visit.page.context.new_page()
+        other.goto(f"{visit.base}/overview")
+        other.get_by_text("Answer rate").first.wait_for()
+        visit.page.get_by_role("button", name="Sign out").click()
+        visit.page.wait_for_url("**/auth/login")
+        other.get_by_text("30 days").click()
+        other.wait_for_function("() => /signed out|Sign in|CONNECTING|Connection/i.test(document.body.innerText)")
+        other.goto(f"{visit.base}/overview")
+        other.wait_for_url("**/auth/login**")
+
+
+def test_every_page_fits_a_phone(phone: Visit, place: Place) -> None:
+    page = phone.page
+    for path, ready in (
+        ("/", "table.calls tbody tr"),
+        (f"/review?call={place.office.spoken.cdr.call_id}", ".utterance .word"),
+        (f"/review?call={place.office.other.cdr.call_id}", ".utterance .word"),
+        ("/overview", ".js-plotly-plot"),
+    ):
+        phone.open(path)
+        page.locator(ready).first.wait_for()
+        assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [390, 390], path
+        inner = "[...document.querySelectorAll('[data-testid=stMain]')].every(n => n.scrollWidth <= n.clientWidth)"
+        assert page.evaluate(inner), path
+
+
+def _deep(selector: str, condition: str) -> str:
+    """A condition on the first element found, shadow roots included."""
+    return f"""() => {{
+      const find = (root) => {{
+        const hit = root.querySelector({selector!r});
+        if (hit) return hit;
+        const roots = [...root.querySelectorAll("*")].map((n) => n.shadowRoot).filter(Boolean);
+        for (const inner of roots) {{ const deep = find(inner); if (deep) return deep; }}
+        return null;
+      }};
+      const n = find(document);
+      return n !== null && ({condition});
+    }}"""
