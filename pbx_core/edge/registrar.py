@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from aiosipua.message import SipRequest
 
 from pbx_core import log
@@ -44,8 +46,17 @@ class Registrar:
         if outcome.bindings is None:
             server.respond(answer)
             return
-        fields = {"tenant_id": owner[0], "pii_number": number, "pii_source": str(flow)}
-        _log.debug("registered", extra={**fields, "phones": len(outcome.bindings)})
+        fresh = {b.contact for b in outcome.bindings} != {b.contact for b in self._location.get(owner)}
+        _log.log(
+            logging.INFO if fresh else logging.DEBUG,
+            "phones of an extension",
+            extra={
+                "tenant_id": owner[0],
+                "phones": len(outcome.bindings),
+                "pii_number": number,
+                "pii_source": str(flow),
+            },
+        )
         self._location.set(owner, outcome.bindings, lambda: server.respond(answer))
 
     def _names_us(self, request: SipRequest) -> bool:

@@ -93,7 +93,7 @@ def stack() -> Iterator[ExitStack]:
 
 def phone(
     stack: ExitStack, edge: EdgeProcess, directory: Path, number: str, transport: str = "udp", wrong: bool = False
-):
+) -> Baresip:
     s = edge.settings
     port = s.sip_tls_port if transport == "tls" else s.sip_port
     account = Account(number, ACME, "wrong" if wrong else f"pw-{ACME}-{number}", port, transport)
