@@ -79,15 +79,15 @@ def _kill_in_turn(system: System, dice: random.Random) -> list[Kill]:
     return kills
 
 
-def _details(system: System, tenant_id: str) -> list[queries.CallDetail]:
-    reader, scope = queries.open_reader(system.settings), queries.Scope(tenant_id)
+def _details(reader: queries.Reader, tenant_id: str) -> list[queries.CallDetail]:
+    scope = queries.Scope(tenant_id)
     ids = queries.calls(reader, scope, limit=200).frame["call_id"]
     found = [queries.call(reader, scope, str(i)) for i in ids]
     return [d for d in found if d is not None]
 
 
-def _settled(system: System, world: World) -> bool:
-    """No call open, nothing in the spool, no job waiting."""
+def _settled(system: System, reader: queries.Reader, tenant_id: str) -> bool:
+    """No call open, nothing in the spool, no job waiting, everything in the warehouse."""
     status = system.status()
     busy = (
         status["calls"]
@@ -95,8 +95,10 @@ def _settled(system: System, world: World) -> bool:
         + status["jobs"].get("ready", 0)
         + status["jobs"].get("leased", 0)
     )
-    details = _details(system, world.acme.tenant_id)
-    return not busy and bool(details) and all(d.transcript for d in details if d.cdr.recording_id)
+    if busy:
+        return False
+    details = _details(reader, tenant_id)
+    return bool(details) and all(d.transcript for d in details if d.cdr.recording_id)
 
 
 def test_no_record_is_lost_or_doubled_when_every_process_is_killed_in_turn(world: World, tmp_path: Path) -> None:
@@ -114,8 +116,9 @@ def test_no_record_is_lost_or_doubled_when_every_process_is_killed_in_turn(world
         finally:
             calling.kill()
             answering.kill()
-        until(lambda: _settled(system, world), 150, 1.0, what="all calls recorded and transcribed")
-        details = _details(system, world.acme.tenant_id)
+        reader, tenant_id = queries.open_reader(system.settings), world.acme.tenant_id
+        until(lambda: _settled(system, reader, tenant_id), 150, 1.0, what="all calls recorded and transcribed")
+        details = _details(reader, tenant_id)
         _check_records(call.answered(), details)
         _check_recordings(system, details, kills)
 

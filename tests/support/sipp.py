@@ -161,7 +161,7 @@ class Sipp:
             "-trace_logs", "-log_file", str(self.directory / f"{self.name}.log"), *self.options,
         ]  # fmt: skip
         if self.media_port:
-            command += ["-min_rtp_port", str(self.media_port), "-max_rtp_port", str(self.media_port + 1000)]
+            command += ["-mp", str(self.media_port)]
         if self.lines:
             injection = self.directory / f"{self.name}.inf"
             injection.write_text("SEQUENTIAL\n" + "".join(";".join(line) + "\n" for line in self.lines))
