@@ -90,6 +90,11 @@ class Worker:
         """Whether no call runs and every ended one is marked in the spool."""
         return not self._calls and not self._unmarked
 
+    @property
+    def settled(self) -> bool:
+        """Whether, besides, every line is in the journal: it may be closed."""
+        return self.idle and self._diary.healthy
+
     def turn(self) -> None:
         """One round: what the engine reports, then timers that are due, then the recorders' health."""
         for report in self._port.pump():

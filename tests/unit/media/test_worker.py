@@ -183,9 +183,12 @@ def test_on_a_full_journal_calls_go_on_and_their_lines_follow_in_order(stage: St
     refused = stage.engine.invite(INVITE)
     stage.run(0.1)
     assert stage.engine.all("hangup")[-1].handle == refused
+    assert stage.worker.idle
+    assert not stage.worker.settled, "the journal must not be closed over lines that wait"
     stage.journal.full = False
     stage.run(2.0)
     kinds = [r.type if isinstance(r, CallEventRecord) else "cdr" for r in stage.records()]
+    assert stage.worker.settled
     assert kinds[-3:] == ["ended", "ended", "cdr"]
     assert [r.seq for r in stage.records()[:-1]] == list(range(len(kinds) - 1))
 

@@ -1,0 +1,134 @@
+"""The small decisions around the engine: whether a phone is still there, and who is connected to whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from pbx_core.errors import PeerError
+from pbx_core.media import cpu
+from pbx_core.media.invite import name_addr, parse, visible
+from pbx_core.media.stream import StreamWatch
+from pbx_core.media.wiring import Wiring
+from tests.unit.media.test_worker import INVITE, TENANT
+
+
+def test_a_phone_is_gone_after_so_long_without_a_packet_and_that_is_told_once() -> None:
+    watch = StreamWatch(heard_mono_s=100.0)
+    watch.begin(100.0)
+    assert not watch.silent(50, False, 101.0, 55.0)
+    assert not watch.silent(50, False, 155.9, 55.0)
+    assert watch.silent(50, False, 156.0, 55.0)
+    assert watch.heard_mono_s == 101.0
+    assert not watch.silent(50, False, 157.0, 55.0)
+
+
+def test_a_phone_that_holds_may_be_silent() -> None:
+    watch = StreamWatch(heard_mono_s=100.0)
+    watch.begin(100.0)
+    watch.silent(50, False, 101.0, 5.0)
+    assert not watch.silent(50, True, 200.0, 5.0)
+    assert not watch.silent(50, False, 204.0, 5.0), "the time of the hold does not count afterwards"
+    assert watch.silent(50, False, 205.0, 5.0)
+
+
+class Port:
+    """A conference port that knows who listens."""
+
+    def __init__(self) -> None:
+        self.sinks: set[Port] = set()
+
+    def startTransmit(self, sink: Port) -> None:
+        self.sinks.add(sink)
+
+    def stopTransmit(self, sink: Port) -> None:
+        if sink not in self.sinks:
+            raise LookupError("not connected")
+        self.sinks.remove(sink)
+
+
+def test_a_new_port_after_a_reinvite_gets_the_connections_of_the_old_one() -> None:
+    ports, tape = {1: Port(), 2: Port()}, Port()
+    wiring = Wiring(ports.get, LookupError)
+    wiring.bridge(1, 2)
+    wiring.record(1, tape)
+    ports[1] = Port()
+    wiring.rewire(1)
+    assert ports[1].sinks == {ports[2], tape}
+    assert ports[1] in ports[2].sinks
+
+
+def test_after_unbridging_nobody_hears_anybody_but_the_recorder() -> None:
+    ports, tape = {1: Port(), 2: Port()}, Port()
+    wiring = Wiring(ports.get, LookupError)
+    wiring.record(1, tape)
+    wiring.bridge(1, 2)
+    wiring.unbridge(1, 2)
+    wiring.rewire(1)
+    wiring.rewire(2)
+    assert (ports[1].sinks, ports[2].sinks) == ({tape}, set())
+    wiring.unbridge(1, 2)
+
+
+def test_a_paused_player_stands_still_whatever_reinvites_come() -> None:
+    ports, player = {1: Port()}, Port()
+    wiring = Wiring(ports.get, LookupError)
+    wiring.play(1, player)
+    wiring.pause(1, True)
+    wiring.rewire(1)
+    assert player.sinks == set()
+    wiring.pause(1, False)
+    wiring.rewire(1)
+    assert player.sinks == {ports[1]}
+
+
+def test_a_leg_without_a_port_yet_is_wired_when_it_has_one() -> None:
+    ports: dict[int, Port] = {1: Port()}
+    wiring = Wiring(ports.get, LookupError)
+    wiring.bridge(1, 2)
+    assert ports[1].sinks == set()
+    ports[2] = Port()
+    wiring.rewire(2)
+    assert ports[1].sinks == {ports[2]}
+
+
+def test_what_the_edge_says_is_read() -> None:
+    wish = parse(INVITE.replace("From:", "f :").replace("Call-ID", "i"))
+    assert (wish.tenant_id, wish.domain, wish.caller_number, wish.callee_number) == (TENANT, "acme.test", "101", "102")
+    assert (wish.sip_call_id, wish.source) == ("one@phone", "udp:192.0.2.7:5060")
+
+
+@pytest.mark.parametrize(
+    "first", ["OPTIONS sip:102@acme.test SIP/2.0", "INVITE tel:102 SIP/2.0", "INVITE sip:102@ SIP/2.0"]
+)
+def test_another_request_line_is_refused(first: str) -> None:
+    with pytest.raises(PeerError):
+        parse(INVITE.replace("INVITE sip:102@acme.test SIP/2.0", first))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Alice", '"Alice" <sip:101@acme.test>'),
+        ('Al"ice\\', '"Al\\"ice\\\\" <sip:101@acme.test>'),
+        ("Al\r\nX-Tenant: evil", '"AlX-Tenant: evil" <sip:101@acme.test>'),
+        ("\u202eecilA", '"ecilA" <sip:101@acme.test>'),
+        ("", "<sip:101@acme.test>"),
+    ],
+)
+def test_a_hostile_display_name_stays_a_display_name(name: str, expected: str) -> None:
+    assert name_addr(name, "sip:101@acme.test") == expected
+
+
+def test_a_display_name_is_cut() -> None:
+    assert len(visible("x" * 1000)) == 64
+
+
+def test_waiting_for_a_processor_only_grows() -> None:
+    begin = cpu.mark()
+    if not begin:
+        pytest.skip("the kernel does not count it")
+    first = cpu.waited_s(begin)
+    again = cpu.waited_s(begin)
+    assert first is not None
+    assert again is not None
+    assert 0.0 <= first <= again
