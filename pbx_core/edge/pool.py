@@ -54,7 +54,7 @@ class Pool:
             held = [(call.since, key) for key, call in self._calls.items() if call.worker == name]
             old = sorted(item for item in held if now - item[0] > SETTLE_S)
             reported = self._board[name].calls if name in self._board else 0
-            for _, key in old[: max(0, len(held) - reported)]:
+            for _, key in old[: max(0, len(old) - reported)]:  # their BYE never came this way
                 del self._calls[key]
 
     def slots(self) -> list[WorkerSlot]:

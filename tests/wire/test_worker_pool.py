@@ -1,0 +1,52 @@
+"""Which calls the edge believes the workers hold."""
+
+from __future__ import annotations
+
+from pbx_core.edge.pool import SETTLE_S, Pool
+from pbx_core.sip.routing import WorkerSlot
+from tests.support.virtual import VirtualTime
+
+
+def slot(calls: int = 0, capacity: int = 2) -> WorkerSlot:
+    return WorkerSlot("worker-0", 6000, capacity, calls)
+
+
+def test_a_call_counts_before_the_board_knows_it() -> None:
+    pool = Pool(VirtualTime())
+    pool.seen([slot()])
+    pool.take("a", "worker-0")
+    assert pool.slots() == [slot(1)]
+    pool.seen([slot(0)])
+    assert pool.slots() == [slot(1)]
+
+
+def test_a_call_is_not_counted_twice_when_the_board_knows_it() -> None:
+    pool = Pool(VirtualTime())
+    pool.seen([slot()])
+    pool.take("a", "worker-0")
+    pool.seen([slot(1)])
+    assert pool.slots() == [slot(1)]
+
+
+def test_a_call_whose_bye_never_came_is_forgotten_with_the_worker_s_own_count() -> None:
+    time = VirtualTime()
+    pool = Pool(time)
+    pool.seen([slot()])
+    for call in "ab":
+        pool.take(call, "worker-0")
+    time.run(SETTLE_S + 1)
+    pool.take("c", "worker-0")
+    pool.seen([slot(1)])
+    assert pool.calls == 2  # one old call, and the new one that the board has not seen
+    pool.seen([])
+    assert pool.calls == 1
+
+
+def test_a_worker_that_refused_is_left_alone_for_a_moment() -> None:
+    time = VirtualTime()
+    pool = Pool(time)
+    pool.seen([slot()])
+    pool.refused("worker-0")
+    assert pool.slots() == []
+    time.run(1)
+    assert pool.slots() == [slot()]
