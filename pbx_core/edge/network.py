@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import cast
 
 from pbx_core import log
@@ -22,6 +22,9 @@ Banned = Callable[[str], bool]
 
 WRITE_BUFFER_MAX = 256 * 1024  # a phone that does not read is cut off
 SWEEP_S = 10.0
+HANDSHAKE_S = 10.0
+HANDSHAKES_MAX = 500  # at once
+HANDSHAKES_PER_SOURCE_MAX = 50
 UDP_RECEIVE_BUFFER = 1 << 20
 
 
@@ -44,6 +47,7 @@ class _Stream(asyncio.Protocol):
         self._framer = Framer(network.settings.sip_message_bytes_max)
         self.transport: asyncio.Transport | None = None
         self.flow = Flow(name, "", 0)
+        self._early = b""  # came with the end of the TLS handshake, before connection_made
         self.heard_at = 0.0
         self.proven = False  # a whole message came; before that the idle limit is short
 
@@ -54,10 +58,16 @@ class _Stream(asyncio.Protocol):
         self.heard_at = asyncio.get_running_loop().time()
         if not self._network.accept(self):
             self.transport.abort()
+        elif self._early:
+            early, self._early = self._early, b""
+            self.data_received(early)
 
     def data_received(self, data: bytes) -> None:
         network = self._network
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None:
+            self._early = (self._early + data)[: network.settings.sip_message_bytes_max + 1]
+            return
+        if self.transport.is_closing():
             return
         if network.banned(self.flow.host):
             self.transport.abort()
@@ -78,6 +88,36 @@ class _Stream(asyncio.Protocol):
         self._network.lost(self)
 
 
+class _Handshake(asyncio.Protocol):
+    """A connection that asks for TLS: bans and limits are looked at before any cryptography."""
+
+    def __init__(self, network: Network, tls: ssl.SSLContext) -> None:
+        self._network, self._tls = network, tls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        raw = cast(asyncio.Transport, transport)
+        host = (raw.get_extra_info("peername") or ("", 0))[0]
+        raw.pause_reading()  # what the phone says first is for the TLS layer
+        if self._network.begin_handshake(host):
+            self._network.spawn(self._shake(raw, host))
+        else:
+            raw.abort()
+
+    async def _shake(self, raw: asyncio.Transport, host: str) -> None:
+        stream = _Stream(self._network, "tls")
+        try:
+            made = await asyncio.get_running_loop().start_tls(
+                raw, stream, self._tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
+            )
+            if made is not None:
+                stream.connection_made(made)
+        except (OSError, ssl.SSLError) as error:  # ConnectionError, TimeoutError
+            _log.debug("no TLS", extra={"pii_source": host, "reason": str(error)})
+            raw.abort()
+        finally:
+            self._network.end_handshake(host)
+
+
 class Network:
     """Owns the sockets. `receive` gets whole messages of hosts that are not banned; it must not raise."""
 
@@ -89,6 +129,7 @@ class Network:
         self._servers: list[asyncio.Server] = []
         self._streams: dict[Flow, _Stream] = {}
         self._per_host: Counter[str] = Counter()
+        self._handshakes: Counter[str] = Counter()
         self._connecting: dict[Flow, list[Callable[[Flow | None], None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -121,11 +162,12 @@ class Network:
 
     async def _bind_stream(self, name: str, port: int, setting: str, tls: ssl.SSLContext | None) -> None:
         loop, host = asyncio.get_running_loop(), self.settings.sip_host
-        handshake = 10.0 if tls else None
+
+        def protocol() -> asyncio.Protocol:
+            return _Stream(self, name) if tls is None else _Handshake(self, tls)
+
         try:
-            server = await loop.create_server(
-                lambda: _Stream(self, name), host, port, ssl=tls, ssl_handshake_timeout=handshake, backlog=256
-            )
+            server = await loop.create_server(protocol, host, port, backlog=256)
         except OSError as error:
             raise _busy("TCP" if tls is None else "TLS", host, port, setting, error) from error
         self._servers.append(server)
@@ -172,9 +214,28 @@ class Network:
             done(None)
             return
         self._connecting[target] = [done]
-        task = asyncio.get_running_loop().create_task(self._connect(target))
+        self.spawn(self._connect(target))
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run something beside, until the network closes."""
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def begin_handshake(self, host: str) -> bool:
+        """Whether this host may begin TLS: not banned, and not with too many beginnings at once."""
+        if self.banned(host) or self._handshakes.total() >= HANDSHAKES_MAX:
+            return False
+        if self._handshakes[host] >= HANDSHAKES_PER_SOURCE_MAX:
+            return False
+        self._handshakes[host] += 1
+        return True
+
+    def end_handshake(self, host: str) -> None:
+        """It succeeded or failed."""
+        self._handshakes[host] -= 1
+        if self._handshakes[host] <= 0:
+            del self._handshakes[host]
 
     async def _connect(self, target: Flow) -> None:
         made: Flow | None = None

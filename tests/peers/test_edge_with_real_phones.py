@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from pbx_core.edge.network import HANDSHAKES_PER_SOURCE_MAX
 from pbx_core.store import bindings, services
 from tests.conftest import World
 from tests.support.baresip import Account, Baresip
@@ -261,6 +264,40 @@ def test_a_stream_keeps_alive_and_oversized_messages_end_it(edge: EdgeProcess) -
 
 def _raise(error: Exception) -> bool:
     raise error
+
+
+def _tls(lowest: ssl.TLSVersion, highest: ssl.TLSVersion) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version, context.maximum_version = lowest, highest
+    return context
+
+
+def test_tls_older_than_1_2_is_refused(edge: EdgeProcess) -> None:
+    target = ("127.0.0.1", edge.settings.sip_tls_port)
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        with socket.create_connection(target, timeout=5) as raw, _tls(version, version).wrap_socket(raw) as good:
+            good.sendall(b"\r\n\r\n")
+            assert good.recv(10) == b"\r\n"
+    old = _tls(ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
+    with socket.create_connection(target, timeout=5) as raw, pytest.raises(OSError):
+        old.wrap_socket(raw)
+
+
+def test_half_open_handshakes_are_limited_per_address(edge: EdgeProcess) -> None:
+    target = ("127.0.0.1", edge.settings.sip_tls_port)
+    with ExitStack() as held:
+        for _ in range(HANDSHAKES_PER_SOURCE_MAX):
+            held.enter_context(socket.create_connection(target, timeout=5))
+        with socket.create_connection(target, timeout=5) as one_more:
+            try:
+                assert one_more.recv(10) == b""
+            except ConnectionResetError:
+                pass
 
 
 def test_connections_have_a_limit_per_address(world: World) -> None:
