@@ -53,6 +53,7 @@ class Loop:
         self._clock = clock
         self._sources: list[Source] = [FeedSource(settings.journal_dir, clock), CommentSource(db)]
         self._writer: Writer | None = None
+        self._epoch = maintenance.Epoch(settings)
         self._tidied_at = clock.monotonic()
         self.progress = Progress()
 
@@ -109,7 +110,7 @@ class Loop:
         if self._writer is None:
             return
         try:
-            done = maintenance.tidy(self._writer.con, self._clock)
+            done = maintenance.tidy(self._writer.con, self._clock, self._epoch)
         except Unavailable as error:
             self._trouble(error)
         except duckdb.Error as error:

@@ -1,15 +1,24 @@
-"""Keeps readers fast: few large files instead of many small ones, no rows in the catalog, no litter."""
+"""Keeps readers fast: few large files instead of many small ones, no litter.
+
+While files are merged, a reader may see a table empty for a moment: DuckLake's look into a SQLite catalog is not one
+snapshot, and a merge removes the rows that describe the old files. So the writer announces its merging in a small
+file, and readers look at it before and after a query (see `Epoch`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
 
 from ingest import warehouse
 from pbx_core.clock import Clock
 from pbx_core.errors import Unavailable
+from pbx_core.settings import Settings
 
 KEEP_S = 300  # snapshots and replaced files stay so long: far longer than any reader's query
 
@@ -22,16 +31,43 @@ class Tidied:
     files_removed: int
 
 
-def tidy(con: duckdb.DuckDBPyConnection, clock: Clock, keep_s: float = KEEP_S) -> Tidied:
-    """Move inlined rows to files, apply deletes, merge small files, forget old snapshots, remove their files. Each step
-    commits by itself and can be repeated. Unavailable when the catalog is locked."""
+class Epoch:
+    """Counts the maintenance rounds in <data>/lake.epoch: odd while one runs (or was killed), even when none does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path: Path = settings.data / "lake.epoch"
+
+    def read(self) -> int:
+        """The count now; 0 before the first round."""
+        try:
+            return int(self._path.read_text() or "1")
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    @contextmanager
+    def odd(self) -> Iterator[None]:
+        """Announce that files are being merged."""
+        count = self.read() // 2 * 2 + 1
+        self._write(count)
+        yield
+        self._write(count + 1)  # not after an error: readers stay careful until a round has ended well
+
+    def _write(self, count: int) -> None:
+        scratch = self._path.with_suffix(".tmp")
+        scratch.write_text(str(count))
+        scratch.replace(self._path)
+
+
+def tidy(con: duckdb.DuckDBPyConnection, clock: Clock, epoch: Epoch, keep_s: float = KEEP_S) -> Tidied:
+    """Apply deletes, merge small files, forget old snapshots, remove their files. Each step commits by itself and can
+    be repeated. Unavailable when the catalog is locked."""
     before = clock.now() - timedelta(seconds=keep_s)
     try:
-        con.execute("CALL ducklake_flush_inlined_data('lk')")
-        con.execute("CALL ducklake_rewrite_data_files('lk', delete_threshold => 0.3)")
-        con.execute("CALL ducklake_merge_adjacent_files('lk')")
-        expired = con.execute("CALL ducklake_expire_snapshots('lk', older_than => ?)", [before]).fetchall()
-        removed = con.execute("CALL ducklake_cleanup_old_files('lk', older_than => ?)", [before]).fetchall()
+        with epoch.odd():
+            con.execute("CALL ducklake_rewrite_data_files('lk', delete_threshold => 0.3)")
+            con.execute("CALL ducklake_merge_adjacent_files('lk')")
+            expired = con.execute("CALL ducklake_expire_snapshots('lk', older_than => ?)", [before]).fetchall()
+            removed = con.execute("CALL ducklake_cleanup_old_files('lk', older_than => ?)", [before]).fetchall()
     except duckdb.Error as error:
         raise _as_unavailable(error) from error
     return Tidied(len(expired), len(removed))

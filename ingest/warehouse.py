@@ -23,6 +23,9 @@ from pbx_core.settings import Settings
 LAKE = "lk"  # the name under which the warehouse is attached
 BUSY_TIMEOUT_MS = 10_000  # how long one connection waits for another's lock on the catalog
 READER_MEMORY = "512MB"  # a query beyond it fails instead of starving the telephony beside it
+# Small commits become files like large ones: rows kept in the catalog would need ducklake_flush_inlined_data, which in
+# 1.5.5 has corrupted the writer's memory and leaves readers with names of tables that are gone.
+INLINE_ROWS = 0
 WRITER_MEMORY = "1GB"  # a round holds at most about 32 MB of journal
 
 REMEDY = (
@@ -88,6 +91,7 @@ def _attached(settings: Settings, busy_timeout_ms: int, *, read_only: bool) -> d
         con.execute("SET memory_limit=?", [READER_MEMORY if read_only else WRITER_MEMORY])
         options = f"DATA_PATH {_quoted(f'{settings.lake_dir}/')}, META_BUSY_TIMEOUT {int(busy_timeout_ms)}"
         options += ", READ_ONLY" if read_only else ", META_JOURNAL_MODE 'WAL'"
+        options += "" if read_only else f", DATA_INLINING_ROW_LIMIT {INLINE_ROWS}"
         con.execute(f"ATTACH {_quoted(f'ducklake:sqlite:{settings.lake_catalog}')} AS {LAKE} ({options})")
     except duckdb.Error as error:
         con.close()

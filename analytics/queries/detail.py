@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -98,7 +98,7 @@ def _transcript(reader: Reader, own: dict[str, Any]) -> TranscriptRecord | None:
     return _record(TranscriptRecord, found[0], utterances=utterances)
 
 
-_READ = {
+_READ: dict[str, Callable[[Any], Any]] = {
     "party": Party,
     "disposition": Disposition,
     "words": lambda text: tuple(Word(*w) for w in json.loads(text)),

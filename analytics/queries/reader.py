@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from ingest import warehouse
+from ingest import tables, warehouse
+from ingest.maintenance import Epoch
 from pbx_core.errors import Unavailable
 from pbx_core.settings import Settings
 
@@ -35,11 +36,16 @@ _MACROS = (
 )
 
 
+_SNAPSHOT = "SELECT id FROM ducklake_current_snapshot('lk')"
+TRIES_MAX = 10  # of a query while maintenance changes files under it; a maintenance round has two or three commits
+
+
 class Reader:
     """Thread-safe. Opens itself anew when the warehouse was rebuilt or its files were tidied away under a query."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._epoch = Epoch(settings)
         self._lock = threading.Lock()
         self._con: duckdb.DuckDBPyConnection | None = None
         self._inode = 0
@@ -47,8 +53,8 @@ class Reader:
 
     def rows(self, sql: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """All rows of a query as dicts. Unavailable when the warehouse cannot answer."""
-        frame = self._run(sql, values)
-        return [dict(zip(frame[0], row, strict=True)) for row in frame[1]]
+        names, rows = self._run(sql, values)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def frame(self, sql: str, values: dict[str, Any] | None = None) -> pd.DataFrame:
         """The result of a query as a frame; times are tz-aware UTC."""
@@ -63,17 +69,33 @@ class Reader:
                 self._con = None
 
     def _run(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], list[tuple[Any, ...]]]:
-        try:
-            return self._execute(sql, values)
-        except duckdb.Error:
-            self.close()
-        try:
-            return self._execute(sql, values)
-        except duckdb.Error as error:
-            raise Unavailable(
-                f"The warehouse cannot answer now ({str(error).splitlines()[0][:300]}). Try again; if it stays so: "
-                f"{warehouse.REMEDY}"
-            ) from error
+        """The answer of one state of the warehouse: asked again when files were merged under the query."""
+        problem: duckdb.Error | None = None
+        for _ in range(TRIES_MAX):
+            try:
+                before = self._state()
+                answer = self._execute(sql, values)
+                if self._state() == before:
+                    return answer
+            except duckdb.Error as error:  # a file gone under the query, a damaged one, too little memory
+                self.close()
+                if problem is not None:
+                    break
+                problem = error
+        if problem is None:
+            raise Unavailable("The warehouse is changing too fast to be read right now. Try again in a few seconds.")
+        why = str(problem).strip().splitlines()[0][:300]
+        raise Unavailable(
+            f"The warehouse cannot answer now ({why}). Try again; if it stays so: {warehouse.REMEDY}"
+        ) from problem
+
+    def _state(self) -> tuple[int, int]:
+        """What must be equal before and after a query: the maintenance epoch and, while maintenance runs, the
+        snapshot (a commit in mid-query is harmless otherwise)."""
+        epoch = self._epoch.read()
+        if epoch % 2 == 0:
+            return epoch, 0
+        return epoch, self._execute(_SNAPSHOT, None)[1][0][0]
 
     def _execute(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         with self._connection() as cursor:
@@ -119,4 +141,5 @@ def freshness(reader: Reader) -> dict[str, Any]:
     """last_ingest_at (tz-aware UTC or None): the last commit that brought something; calls and rejects: rows of all
     tenants together."""
     (row,) = reader.rows(_FRESHNESS)
-    return row
+    at = row["last_ingest_at"]
+    return {**row, "last_ingest_at": None if at is None else tables.utc(at)}

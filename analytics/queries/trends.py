@@ -64,9 +64,11 @@ def _bucketed(
 
 
 def _hours(local: pd.Series, ahead: pd.Series, tz: ZoneInfo) -> pd.Series:
-    return (local - ahead).dt.tz_localize("UTC").dt.tz_convert(tz)
+    utc: pd.Series = (local - ahead).dt.tz_localize("UTC").dt.tz_convert(tz)
+    return utc
 
 
 def _days(local: pd.Series, tz: ZoneInfo) -> pd.Series:
     """Midnight of each day; the first moment of the day where clocks jump over midnight."""
-    return local.dt.tz_localize(tz, ambiguous=[True] * len(local), nonexistent="shift_forward")
+    starts: pd.Series = local.dt.tz_localize(tz, ambiguous=[True] * len(local), nonexistent="shift_forward")
+    return starts
