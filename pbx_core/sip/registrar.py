@@ -12,6 +12,7 @@ from pbx_core.sip.message import Malformed, address, cseq_of, header, uri
 
 CONTACT_CHARS_MAX = 512
 _URI = re.compile(r"<([^<>]*)>")
+_QUOTED = re.compile(r'\s*"(?:[^"\\]|\\.)*"')
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def _contacts(bindings: Sequence[Binding], now: float) -> tuple[tuple[str, str],
 
 
 def _contact(value: str, expires_header: str, limits: Limits) -> _Contact:
-    found = _URI.search(value[value.rfind('"') + 1 :] if value.startswith('"') else value)
+    name = _QUOTED.match(value)  # a name in quotes may hold brackets of its own, and so may a parameter behind
+    found = _URI.search(value, name.end() if name else 0)
     parsed = address(value)
     text = found.group(1).strip() if found else value.partition(";")[0].strip()
     target = uri(text)

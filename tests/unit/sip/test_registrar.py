@@ -108,3 +108,10 @@ def test_a_restarted_phone_replaces_itself() -> None:
 def test_a_display_name_with_a_bracket_does_not_shift_the_uri() -> None:
     outcome = apply(register('"a <b> c" <sip:101@192.0.2.1>;expires=60'))
     assert contacts(outcome) == ["sip:101@192.0.2.1"]
+
+
+def test_a_phone_with_a_display_name_and_an_instance_is_bound_by_its_uri() -> None:
+    contact = '"Some, \\"name" <sip:101@192.0.2.1;transport=TCP;ob>;reg-id=1;+sip.instance="<urn:uuid:0-1>"'
+    outcome = apply(register(contact))
+    assert contacts(outcome) == ["sip:101@192.0.2.1;transport=TCP;ob"]
+    assert outcome.bindings and outcome.bindings[0].instance == "<urn:uuid:0-1>"
