@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pbx_core.demo import dialogues
 from pbx_core.demo.progress import Progress
-from pbx_core.demo.script import ANSWER_AFTER_S, phone_groups
+from pbx_core.demo.script import ANSWER_AFTER_S, OFFICES, phone_groups
 from pbx_core.media.phone import Plan
 from pbx_core.media.phones import Event, Phones
 
+NAMES = {(office.domain, number): name for office in OFFICES for number, name in office.phones}
 END_MARGIN_S = 0.6  # the caller hangs up so long after the last word
 RTP_PORTS = 200
 
@@ -32,7 +33,13 @@ class Stage:
                 transport = "tcp" if m % 2 else "udp"
                 password = passwords[domain, number]
                 box.register(
-                    _account(domain, number), number, domain, password, f"sip:{edge};transport={transport}", Plan()
+                    _account(domain, number),
+                    number,
+                    domain,
+                    password,
+                    f"sip:{edge};transport={transport}",
+                    Plan(),
+                    name=NAMES[domain, number],
                 )
                 self._home[domain, number] = box
         for (domain, number), box in self._home.items():
