@@ -57,7 +57,7 @@ class Plan:
     answer: str = "answer"  # to an incoming call: answer | ignore | busy | decline
     answer_after_s: float = 1.0  # from the INVITE
     cancel_after_s: float | None = None  # an outgoing call not answered by then is given up; from the INVITE
-    play: str | None = None  # WAV file, mono 16 bit, spoken once from the answer on; it stands still while we hold
+    play: str | None = None  # WAV file, mono 16 bit, spoken once from the answer on; not heard while we hold
     hangup_after_s: float | None = None
     hold: tuple[tuple[float, float], ...] = ()  # (from, to) each
     dtmf: tuple[tuple[float, str], ...] = ()  # (when, digits)

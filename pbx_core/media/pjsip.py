@@ -337,6 +337,8 @@ class Engine:
         player = pj.AudioMediaPlayer()
         try:
             player.createPlayer(str(path), pj.PJMEDIA_FILE_NO_LOOP)
+            # a listener that is always there: the file runs on while the leg is on hold
+            player.startTransmit(self._endpoint.audDevManager().getPlaybackDevMedia())
         except pj.Error as error:
             raise Unavailable(f"{path} cannot be played: {error.reason}", retryable=False) from None
         self.wiring.play(handle, player)

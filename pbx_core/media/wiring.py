@@ -66,7 +66,7 @@ class Wiring:
         self.rewire(handle)
 
     def pause(self, handle: int, on: bool) -> None:
-        """The leg's player stands still, until `on` is False and the leg is wired again."""
+        """The leg's player is not heard, until `on` is False and the leg is wired again."""
         if not on:
             self._paused.discard(handle)
             return

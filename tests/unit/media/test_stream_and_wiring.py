@@ -69,7 +69,7 @@ def test_after_unbridging_nobody_hears_anybody_but_the_recorder() -> None:
     wiring.unbridge(1, 2)
 
 
-def test_a_paused_player_stands_still_whatever_reinvites_come() -> None:
+def test_a_paused_player_is_not_heard_whatever_reinvites_come() -> None:
     ports, player = {1: Port()}, Port()
     wiring = Wiring(ports.get, LookupError)
     wiring.play(1, player)
