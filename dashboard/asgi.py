@@ -18,6 +18,7 @@ from dashboard.web import context as web_context
 from dashboard.web import routes
 from dashboard.web.context import Context
 from dashboard.web.middleware import USER_HEADERS, BodyLimit, Identity, SecurityHeaders
+from dashboard.web.packed import Packed
 
 SCRIPT = Path(__file__).parent / "app.py"
 
@@ -52,6 +53,7 @@ def doors(context: Context) -> list[Middleware]:
         Middleware(BodyLimit),
         Middleware(Identity, context=context),
         Middleware(routes.OwnRoutes, own=routes.build(context)),
+        Middleware(Packed, context=context),
     ]
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -13,12 +17,38 @@ CONFIG = {"displayModeBar": False, "responsive": True}
 POOR_MOS = 3.6  # below, many listeners are dissatisfied (ITU-T G.107 annex B)
 
 
+@dataclass(frozen=True)
+class Window:
+    """The period drawn: since <= t < until, in steps of grain ("hour" or "day"), by the clocks of a zone."""
+
+    since: datetime
+    until: datetime
+    grain: str
+    zone: ZoneInfo
+
+    def edges(self) -> list[str]:
+        """The ends of the axis as wall clock, half a step before the first bar's middle to half a step behind."""
+        half = timedelta(hours=12) if self.grain == "day" else timedelta(minutes=30)
+        return [(t.astimezone(self.zone).replace(tzinfo=None) - half).isoformat() for t in (self.since, self.until)]
+
+    @property
+    def bar_ms(self) -> float:
+        """Width of a bar on a time axis."""
+        return 0.72 * 1000 * (86400 if self.grain == "day" else 3600)
+
+
+def wall(times: pd.Series) -> pd.Series:
+    """The clocks' reading, without zone: plotly knows none."""
+    naive: pd.Series = times.dt.tz_localize(None)
+    return naive
+
+
 def palette(mode: str | None) -> Palette:
     """The colours of "light" or "dark"."""
     return DARK if mode == "dark" else LIGHT
 
 
-def volume(frame: pd.DataFrame, colours: Palette, grain: str) -> go.Figure:
+def volume(frame: pd.DataFrame, colours: Palette, window: Window) -> go.Figure:
     """Stacked calls by disposition. frame as of analytics.queries.volume."""
     shades = {
         Disposition.ANSWERED: ("Answered", colours.accent),
@@ -31,28 +61,36 @@ def volume(frame: pd.DataFrame, colours: Palette, grain: str) -> go.Figure:
     for disposition, (name, colour) in shades.items():
         part = frame[frame.disposition == disposition]
         if not part.empty:
-            figure.add_bar(x=part.bucket, y=part.calls, name=name, marker={"color": colour, "line": {"width": 0}})
-    figure.update_layout(barmode="stack", bargap=0.25)
+            figure.add_bar(
+                x=wall(part.bucket),
+                y=part.calls,
+                name=name,
+                width=window.bar_ms,
+                marker={"color": colour, "line": {"width": 0}},
+            )
+    figure.update_layout(barmode="stack")
     figure.update_yaxes(rangemode="tozero")
-    return _finish(figure, colours, grain)
+    return _finish(figure, colours, window)
 
 
-def talk(frame: pd.DataFrame, colours: Palette, grain: str) -> go.Figure:
+def talk(frame: pd.DataFrame, colours: Palette, window: Window) -> go.Figure:
     """Minutes talked."""
     sums = frame.groupby("bucket", as_index=False).talk_s.sum()
     figure = go.Figure()
-    figure.add_bar(x=sums.bucket, y=sums.talk_s / 60, name="Talk time", marker={"color": colours.accent})
-    figure.update_layout(bargap=0.25, showlegend=False)
+    figure.add_bar(
+        x=wall(sums.bucket), y=sums.talk_s / 60, name="Talk time", width=window.bar_ms, marker={"color": colours.accent}
+    )
+    figure.update_layout(showlegend=False)
     figure.update_yaxes(rangemode="tozero")
-    return _finish(figure, colours, grain)
+    return _finish(figure, colours, window)
 
 
-def quality(frame: pd.DataFrame, colours: Palette, grain: str) -> go.Figure:
+def quality(frame: pd.DataFrame, colours: Palette, window: Window) -> go.Figure:
     """Mean and worst MOS of the legs, with the border of poor sound. frame as of analytics.queries.quality."""
     figure = go.Figure()
     for column, name, colour in (("mos_mean", "Mean", colours.accent), ("mos_min", "Worst leg", colours.callee)):
         figure.add_scatter(
-            x=frame.bucket,
+            x=wall(frame.bucket),
             y=frame[column],
             name=name,
             mode="lines+markers",
@@ -61,10 +99,10 @@ def quality(frame: pd.DataFrame, colours: Palette, grain: str) -> go.Figure:
         )
     figure.add_hline(y=POOR_MOS, line={"color": colours.bad, "width": 1, "dash": "dot"})
     figure.update_yaxes(title="MOS", range=[1, 4.6])
-    return _finish(figure, colours, grain)
+    return _finish(figure, colours, window)
 
 
-def _finish(figure: go.Figure, colours: Palette, grain: str) -> go.Figure:
+def _finish(figure: go.Figure, colours: Palette, window: Window) -> go.Figure:
     figure.update_layout(
         colorway=[colours.accent, colours.callee, colours.quiet, colours.bad, colours.good],
         height=HEIGHT_PX,
@@ -72,15 +110,18 @@ def _finish(figure: go.Figure, colours: Palette, grain: str) -> go.Figure:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": colours.soft, "size": 12},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         hovermode="x unified",
         dragmode=False,
     )
     figure.update_xaxes(
         showgrid=False,
         fixedrange=True,
-        tickformat="%d %b" if grain == "day" else "%H:%M\n%d %b",
-        hoverformat="%a %d %b %Y" if grain == "day" else "%a %d %b, %H:%M",
+        type="date",
+        range=window.edges(),
+        nticks=8,
+        tickformat="%d %b" if window.grain == "day" else "%H:%M\n%d %b",
+        hoverformat="%a %d %b %Y" if window.grain == "day" else "%a %d %b, %H:%M",
     )
     figure.update_yaxes(gridcolor=colours.line, fixedrange=True, zeroline=False)
     return figure

@@ -46,9 +46,9 @@ def review(call_id: str, revision: str, query: str, time_zone: str) -> str | Non
     return wish
 
 
-def calls(rows: list[dict[str, Any]], query: str, time_zone: str) -> str | None:
-    """The rows of a page of calls; returns the id of the call that was opened, or None."""
-    data = {"rows": rows, "query": query, "time_zone": time_zone}
+def calls(rows: list[dict[str, Any]], names: dict[str, str], query: str, time_zone: str) -> str | None:
+    """The rows of a page of calls, names by number; returns the id of the call that was opened, or None."""
+    data = {"rows": rows, "names": names, "query": query, "time_zone": time_zone}
     wish: str | None = _mount("calls", "calls", data, on_open_change=_nothing).open
     return wish
 

@@ -87,7 +87,7 @@ def typed(name: str, label: str, hint: str) -> None:
         key=f"filter_{name}",
         on_change=set_filter,
         args=(name,),
-        width=230,
+        width=170,
     )
 
 
@@ -169,7 +169,8 @@ def content() -> None:
         nothing(viewer, bool(carried))
         return
     query = urlencode(carried)
-    opened = player.calls(api.rows(page.frame), query, viewer.tenant.time_zone)
+    names = api.names(viewer.context, viewer.session)
+    opened = player.calls(api.rows(page.frame), names, query, viewer.tenant.time_zone)
     pager(page)
     if opened:
         st.switch_page(pages.review(), query_params={"call": opened, **carried})

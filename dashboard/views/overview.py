@@ -83,18 +83,19 @@ def sections(viewer: session.Viewer, metrics: list[queries.MetricValue], since: 
     grain = "hour" if until - since <= timedelta(days=2) else "day"
     reader, zone = viewer.reader(), viewer.zone.key
     colours = charts.palette(st.context.theme.type)
+    window = charts.Window(since, until, grain, viewer.zone)
     calls = queries.volume(reader, viewer.scope, since, until, zone, grain)
     lines = queries.quality(reader, viewer.scope, since, until, zone, grain)
     cards(metrics, CALLS)
     left, right = st.columns([2, 1])
     with left:
-        drawn("Calls by result", charts.volume(calls, colours, grain))
+        drawn("Calls by result", charts.volume(calls, colours, window))
     with right:
-        drawn("Minutes talked", charts.talk(calls, colours, grain))
+        drawn("Minutes talked", charts.talk(calls, colours, window))
     st.subheader("Sound and recordings", anchor=False)
     cards(metrics, SOUND)
     if not lines.empty:
-        drawn("Sound quality of the lines", charts.quality(lines, colours, grain))
+        drawn("Sound quality of the lines", charts.quality(lines, colours, window))
     rest = tuple(m.metric_id for m in metrics if m.metric_id not in (*CALLS, *SOUND))
     if rest:
         st.subheader("Conversations", anchor=False)

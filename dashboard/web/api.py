@@ -109,6 +109,7 @@ def _reading(api: FastAPI, context: Context) -> None:
         if detail is None:
             return _no_call()
         flt = filters.read(request.query_params, tenant_of(context, session).time_zone)
+        known = names(context, session)
         newer, older = queries.neighbours(reader, scope, call_id, flt)
         state = progress.of(context.db, detail)
         return _answer(
@@ -127,6 +128,7 @@ def _reading(api: FastAPI, context: Context) -> None:
                     "message": state.sentence,
                     "pending": state.pending,
                 },
+                "names": {n: known[n] for n in (detail.cdr.caller_number, detail.cdr.callee_number) if n in known},
                 "newer": newer,
                 "older": older,
             }
@@ -211,6 +213,11 @@ def tenant_of(context: Context, session: Session) -> directory.Tenant:
     if tenant is None:
         raise InputError("Your tenant no longer exists.", error_id="no_tenant", status=403)
     return tenant
+
+
+def names(context: Context, session: Session) -> dict[str, str]:
+    """The names that the tenant has given his extensions, by number."""
+    return {e.number: e.display_name for e in directory.extensions(context.db, session.tenant_id) if e.display_name}
 
 
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

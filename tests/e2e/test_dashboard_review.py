@@ -214,7 +214,7 @@ def test_signing_out_ends_it_everywhere(place: Place, chromium: Any) -> None:
     for visit in _visit(place, chromium, viewport=browsers.DESKTOP):
         other = visit.page.context.new_page()
         other.goto(f"{visit.base}/overview")
-        other.get_by_text("Answer rate").first.wait_for()
+        other.locator(".js-plotly-plot").first.wait_for()
         visit.page.get_by_role("button", name="Sign out").click()
         visit.page.wait_for_url("**/auth/login")
         other.get_by_text("30 days").click()

@@ -45,8 +45,9 @@ def furnish(settings: Settings, clock: Clock, tenant: Tenant, *, count: int = 12
 
     spoken = _hesitant(made(3, disposition=Disposition.ANSWERED, talk_s=24.0, said=SAID, recorded=True, caller="101",
                             callee="102", caller_name="Alice"))  # fmt: skip
+    name = "![x](http://canary.invalid/name.png)<img src=x onerror=alert(1)>"
     other = made(9, disposition=Disposition.ANSWERED, talk_s=18.0, said=SAID[:3], recorded=True, caller="102",
-                 callee="103", caller_name="![x](http://canary.invalid/name.png)<img src=x onerror=alert(1)>")  # fmt: skip
+                 callee="103", caller_name=name)  # fmt: skip
     missed = made(12, disposition=Disposition.NO_ANSWER, caller="103", callee="101", caller_name="Bob")
     waiting = made(15, disposition=Disposition.ANSWERED, talk_s=12.0, said=SAID[:2], recorded=True, caller="103",
                    callee="102")  # fmt: skip

@@ -3,7 +3,7 @@
 import { el, fill, mark } from "./dom.js";
 import { whoami } from "./net.js";
 
-const TRIGGER_MS = 1500; // a message to a server that restarts is lost: then the address is opened instead
+const TRIGGER_MS = 2500; // a message to a server that restarts is lost: then the address is opened instead
 
 /** Called by the component for every change of its data: {pages: [[path, title], …], here, name, role, tenant}. */
 export function show(component) {

@@ -3,10 +3,10 @@
 import { el, fill, paint } from "./dom.js";
 import { clock, day, DISPOSITIONS, language, number, party, percent, span, time } from "./format.js";
 
-const TRIGGER_MS = 1500;
+const TRIGGER_MS = 2500;
 const STATES = { done: "Ready", empty: "Nobody speaks", unsupported: "Language unknown", failed: "Failed" };
 
-/** Called by the component for every change of its data: {rows, time_zone, query}. */
+/** Called by the component for every change of its data: {rows, names, time_zone, query}. */
 export function show(component) {
   const { data, parentElement } = component;
   const root = parentElement.querySelector(".cb");
@@ -49,8 +49,8 @@ function line(row, data, open) {
     "tr",
     { onclick: (event) => event.target.closest("a") || open(event, row) },
     cell("when", link),
-    cell("from", el("span", { class: "clip" }, party(row.caller_name, row.caller_number))),
-    cell("to", el("span", { class: "arrow", "aria-hidden": "true" }, "→ "), row.callee_number),
+    cell("from", el("span", { class: "clip" }, party(row.caller_number, data.names, row.caller_name))),
+    cell("to", el("span", { class: "arrow", "aria-hidden": "true" }, "→ "), el("span", { class: "clip" }, party(row.callee_number, data.names))),
     cell("result", el("span", { class: `badge ${row.disposition}`, title: row.cause ?? "" }, DISPOSITIONS[row.disposition] ?? row.disposition)),
     cell("talk", row.talk_s ? clock(row.talk_s) : el("span", { class: "soft" }, `waited ${span(row.wait_s)}`)),
     cell("share", share(row.caller_talk_ratio)),

@@ -61,6 +61,11 @@ export class Comments {
     this.field.focus();
   }
 
+  /** The sound is somewhere else now: an empty form follows it. */
+  heard() {
+    if (this.callId && !this.field.value) this.#pin();
+  }
+
   #pin() {
     if (this.field.value && this.at !== null) return; // the second at which writing began stays
     this.at = this.wave.at;

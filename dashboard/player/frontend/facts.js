@@ -19,9 +19,9 @@ export function heading(detail, zone) {
     el(
       "h1",
       {},
-      el("span", { class: "from" }, party(cdr.caller_name, cdr.caller_number)),
+      el("span", { class: "from" }, party(cdr.caller_number, detail.names, cdr.caller_name)),
       el("span", { class: "to", "aria-label": "to" }, " → "),
-      el("span", {}, cdr.callee_number),
+      el("span", {}, party(cdr.callee_number, detail.names)),
       el("span", { class: `badge ${cdr.disposition}` }, DISPOSITIONS[cdr.disposition] ?? cdr.disposition),
     ),
     el("p", { class: "soft bits" }, bits.filter(Boolean).map((b) => el("span", {}, b))),

@@ -63,8 +63,9 @@ export const DISPOSITIONS = {
   answered: "Answered", no_answer: "No answer", busy: "Busy", cancelled: "Cancelled", failed: "Failed",
 };
 
-/** "Maria (101)"; the name is the caller's own word. Control and direction marks are dropped, long names cut. */
-export function party(name, number) {
-  const clean = (name ?? "").replace(/[\p{Cc}\p{Cf}]/gu, " ").trim().slice(0, 64);
+/** "Maria (101)": the tenant's own name for the number, else what the caller says of himself. Control and direction
+ *  marks are dropped, long names cut. */
+export function party(number, names, said = "") {
+  const clean = (names?.[number] || said || "").replace(/[\p{Cc}\p{Cf}]/gu, " ").trim().slice(0, 64);
   return clean && clean !== number ? `${clean} (${number})` : number;
 }

@@ -8,7 +8,7 @@ import { read, whoami } from "./net.js";
 import { Transcript } from "./transcript.js";
 import { Wave } from "./wave.js";
 
-const TRIGGER_MS = 1500; // a message to a server that restarts is lost: then the address is opened instead
+const TRIGGER_MS = 2500; // a message to a server that restarts is lost: then the address is opened instead
 const pages = new WeakMap();
 
 /** Called by the component for every change of its data: {call_id, revision, query, time_zone}. */
@@ -30,7 +30,11 @@ export function show(component) {
 class Page {
   constructor(root) {
     this.root = root;
-    this.wave = new Wave({ time: (t) => this.transcript.follow(t, this.playing), playing: (yes) => (this.playing = yes) });
+    const time = (t) => {
+      this.transcript.follow(t, this.playing);
+      this.comments.heard();
+    };
+    this.wave = new Wave({ time, playing: (yes) => (this.playing = yes) });
     this.transcript = new Transcript((t) => {
       this.wave.seek(t);
       this.wave.play();
