@@ -10,7 +10,7 @@ import pandas as pd
 
 from ingest import tables, warehouse
 from ingest.maintenance import Epoch
-from pbx_core.errors import Unavailable
+from pbx_core.errors import InputError, Unavailable
 from pbx_core.settings import Settings
 
 # The calls of a scope within a period, and within a filter. Shared by the queries; static text, values are bound.
@@ -70,6 +70,7 @@ class Reader:
 
     def _run(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """The answer of one state of the warehouse: asked again when files were merged under the query."""
+        _check_text(values)
         problem: duckdb.Error | None = None
         for _ in range(TRIES_MAX):
             try:
@@ -116,6 +117,16 @@ class Reader:
                 warehouse.restrict(con, self._settings)
                 self._con, self._inode = con, inode
             return self._con.cursor()
+
+
+def _check_text(values: dict[str, Any] | None) -> None:
+    """InputError for text that is none (lone surrogates): the engine would fail on it in an unfriendly way."""
+    try:
+        for value in (values or {}).values():
+            if isinstance(value, str):
+                value.encode()
+    except UnicodeEncodeError:
+        raise InputError("This text holds characters that do not exist.", error_id="bad_text") from None
 
 
 def _inode(settings: Settings) -> int:
