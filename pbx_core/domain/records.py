@@ -8,6 +8,7 @@ dataclass's fields. Times are timezone-aware UTC (ISO 8601 with milliseconds in 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from dataclasses import dataclass, field
@@ -267,24 +268,45 @@ def from_json(kind: type[T], data: Any) -> T:
     return typing.cast(T, _build(kind, data, kind.__name__))
 
 
+_PLAIN = frozenset({str, int, float, bool})
+
+
+@functools.cache
+def _taken_apart(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Origin and arguments of a type hint; remembered, since journals hold the same few hints millions of times."""
+    return get_origin(hint), get_args(hint)
+
+
+@functools.cache
+def _fields(hint: type) -> tuple[dict[str, Any], frozenset[str]]:
+    """Type hints of a dataclass by field, and the fields without a default; remembered for the same reason."""
+    required = {
+        f.name
+        for f in dataclasses.fields(hint)
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    }
+    return get_type_hints(hint), frozenset(required)
+
+
 def _build(hint: Any, value: Any, place: str) -> Any:
-    origin = get_origin(hint)
+    if type(value) is hint and hint in _PLAIN:
+        return value
+    origin, arguments = _taken_apart(hint)
     if origin in (Union, types.UnionType):
         if value is None:
-            if type(None) in get_args(hint):
+            if type(None) in arguments:
                 return None
             raise ValueError(f"{place}: null")
-        (inner,) = [a for a in get_args(hint) if a is not type(None)]
+        (inner,) = [a for a in arguments if a is not type(None)]
         return _build(inner, value, place)
     if origin is tuple:
         if not isinstance(value, list):
             raise ValueError(f"{place}: not a list")
-        args = get_args(hint)
-        if args[-1] is Ellipsis:
-            return tuple(_build(args[0], v, f"{place}[{i}]") for i, v in enumerate(value))
-        if len(args) != len(value):
-            raise ValueError(f"{place}: {len(value)} items instead of {len(args)}")
-        return tuple(_build(a, v, place) for a, v in zip(args, value, strict=True))
+        if arguments[-1] is Ellipsis:
+            return tuple(_build(arguments[0], v, f"{place}[{i}]") for i, v in enumerate(value))
+        if len(arguments) != len(value):
+            raise ValueError(f"{place}: {len(value)} items instead of {len(arguments)}")
+        return tuple(_build(a, v, place) for a, v in zip(arguments, value, strict=True))
     if origin is dict:
         if not isinstance(value, dict):
             raise ValueError(f"{place}: not an object")
@@ -297,15 +319,10 @@ def _build(hint: Any, value: Any, place: str) -> Any:
 def _build_dataclass(hint: type, value: Any, place: str) -> Any:
     if not isinstance(value, dict):
         raise ValueError(f"{place}: not an object")
-    hints = get_type_hints(hint)
+    hints, required = _fields(hint)
     unknown = value.keys() - hints.keys()
     if unknown:
         raise ValueError(f"{place}: unknown field {sorted(unknown)[0]!r}")
-    required = {
-        f.name
-        for f in dataclasses.fields(hint)
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    }
     missing = required - value.keys()
     if missing:
         raise ValueError(f"{place}: field {sorted(missing)[0]!r} is missing")
