@@ -88,6 +88,7 @@ def _attached(settings: Settings, busy_timeout_ms: int, *, read_only: bool) -> d
         for name in ("sqlite_scanner", "ducklake"):
             con.execute(f"LOAD {_quoted(_extension(name))}")
         con.execute("SET TimeZone='UTC'")
+        con.execute("SET enable_progress_bar=false")  # it would write to stdout on a slow machine
         con.execute("SET memory_limit=?", [READER_MEMORY if read_only else WRITER_MEMORY])
         options = f"DATA_PATH {_quoted(f'{settings.lake_dir}/')}, META_BUSY_TIMEOUT {int(busy_timeout_ms)}"
         options += ", READ_ONLY" if read_only else ", META_JOURNAL_MODE 'WAL'"

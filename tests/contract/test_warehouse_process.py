@@ -155,18 +155,21 @@ def test_readers_in_other_processes_see_every_commit_whole_and_at_once(world):
         subprocess.Popen([sys.executable, "-c", READER, str(settings.data), "120"], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    for reader in readers:
-        assert reader.stdout.readline() == "ready\n"
-    for seed in range(10):
-        facts.write_calls(settings, world.clock, world.acme, 12, seed=seed)
-        writer.round()
-        if seed % 3 == 2:
-            maintenance.tidy(
-                con, world.clock, maintenance.Epoch(settings), keep_s=0
-            )  # harsher than in service: files vanish at once
-    for reader in readers:
-        out, _ = reader.communicate(timeout=60)
-        result = json.loads(out)
-        assert result["torn"] == 0 and result["grows"], result
-        assert result["distinct"] > 1, result
-    con.close()
+    try:
+        for reader in readers:
+            assert reader.stdout.readline() == "ready\n"
+        for seed in range(10):
+            facts.write_calls(settings, world.clock, world.acme, 12, seed=seed)
+            writer.round()
+            if seed % 3 == 2:  # harsher than in service: replaced files vanish at once
+                maintenance.tidy(con, world.clock, maintenance.Epoch(settings), keep_s=0)
+        for reader in readers:
+            out, _ = reader.communicate(timeout=60)
+            result = json.loads(out)
+            assert result["torn"] == 0 and result["grows"], result
+            assert result["distinct"] > 1, result
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.communicate()
+        con.close()
