@@ -110,8 +110,8 @@ def test_no_record_is_lost_or_doubled_when_every_process_is_killed_in_turn(world
     with running(world.settings.data, world.db, spare_calls_min=12) as system:
         call, answer = _phones(system, work)
         answering, calling = answer.start(), call.start()
-        kills = _kill_in_turn(system, random.Random(seed))
         try:
+            kills = _kill_in_turn(system, random.Random(seed))
             calling.wait(120)
         finally:
             calling.kill()
