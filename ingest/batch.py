@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest import tables
+from ingest import convert
 
 RAW_CHARS_MAX = 2000  # of a rejected line are kept
 
@@ -48,7 +48,7 @@ class Batch:
     def add(self, kind: str, stamp: str, record: Any) -> None:
         """Take a record unless a later version of its row is here already."""
         rows = self.rows.setdefault(kind, {})
-        key = tables.key(kind, record)
+        key = convert.key(kind, record)
         known = rows.get(key)
         if known is None or known[0] < stamp:
             rows[key] = (stamp, record)

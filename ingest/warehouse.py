@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 
 import duckdb
@@ -84,15 +84,18 @@ def restrict(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 def _attached(settings: Settings, busy_timeout_ms: int, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
-    try:
-        for name in ("sqlite_scanner", "ducklake"):
-            con.execute(f"LOAD {_quoted(_extension(name))}")
-        con.execute("SET TimeZone='UTC'")
+    for name in ("sqlite_scanner", "ducklake"):
+        con.execute(f"LOAD {_quoted(_extension(name))}")
+    con.execute("SET TimeZone='UTC'")
+    with suppress(duckdb.InvalidInputException):  # refused in a notebook, where no bar is drawn anyway
         con.execute("SET enable_progress_bar=false")  # it would write to stdout on a slow machine
-        con.execute("SET memory_limit=?", [READER_MEMORY if read_only else WRITER_MEMORY])
-        options = f"DATA_PATH {_quoted(f'{settings.lake_dir}/')}, META_BUSY_TIMEOUT {int(busy_timeout_ms)}"
-        options += ", READ_ONLY" if read_only else ", META_JOURNAL_MODE 'WAL'"
-        options += "" if read_only else f", DATA_INLINING_ROW_LIMIT {INLINE_ROWS}"
+    con.execute("SET memory_limit=?", [READER_MEMORY if read_only else WRITER_MEMORY])
+    options = f"DATA_PATH {_quoted(f'{settings.lake_dir}/')}, META_BUSY_TIMEOUT {int(busy_timeout_ms)}"
+    if read_only:
+        options += ", READ_ONLY"
+    else:
+        options += f", META_JOURNAL_MODE 'WAL', DATA_INLINING_ROW_LIMIT {INLINE_ROWS}"
+    try:
         con.execute(f"ATTACH {_quoted(f'ducklake:sqlite:{settings.lake_catalog}')} AS {LAKE} ({options})")
     except duckdb.Error as error:
         con.close()

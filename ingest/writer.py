@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
-from ingest import tables, warehouse
+from ingest import convert, tables, warehouse
 from ingest.batch import Batch, Offset, Offsets, Reject
 from ingest.tables import Table
 from pbx_core.clock import Clock
@@ -86,9 +86,9 @@ class Writer:
         if stale:
             for table in (family.table, *(child.table for child in family.children)):
                 self._delete(table, family.table.key, stale, "call_id")
-        self._insert(family.table, [tables.row(kind, record, stamp) for stamp, record in newer.values()])
+        self._insert(family.table, [convert.row(kind, record, stamp) for stamp, record in newer.values()])
         for child in family.children:
-            self._insert(child.table, [r for _, record in newer.values() for r in tables.child_rows(child, record)])
+            self._insert(child.table, [r for _, record in newer.values() for r in convert.child_rows(child, record)])
         return len(newer)
 
     def _put_rejects(self, rejects: Sequence[Reject]) -> int:
@@ -123,7 +123,7 @@ class Writer:
 
     def _insert(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
         if rows:
-            self.con.from_arrow(tables.to_arrow(table, rows)).insert_into(f"{warehouse.LAKE}.main.{table.name}")
+            self.con.from_arrow(convert.to_arrow(table, rows)).insert_into(f"{warehouse.LAKE}.main.{table.name}")
 
     @contextmanager
     def _incoming(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from analytics.queries.reader import Reader
 from analytics.queries.types import BEGINNING, END, CallDetail, Scope, scope_parameters
-from ingest import tables
+from ingest import convert
 from pbx_core.domain.records import (
     CallEventRecord,
     Cdr,
@@ -116,5 +116,5 @@ def _record(kind: type[T], row: dict[str, Any], **parts: Sequence[Any]) -> T:
 
 def _read(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
-        return tables.utc(value)
+        return convert.utc(value)
     return _READ[name](value) if name in _READ and value is not None else value

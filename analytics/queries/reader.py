@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from ingest import tables, warehouse
+from ingest import convert, warehouse
 from ingest.maintenance import Epoch
 from pbx_core.errors import InputError, Unavailable
 from pbx_core.settings import Settings
@@ -153,4 +153,4 @@ def freshness(reader: Reader) -> dict[str, Any]:
     tenants together."""
     (row,) = reader.rows(_FRESHNESS)
     at = row["last_ingest_at"]
-    return {**row, "last_ingest_at": None if at is None else tables.utc(at)}
+    return {**row, "last_ingest_at": None if at is None else convert.utc(at)}

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from ingest import tables
+from ingest import convert, tables
 from ingest.batch import Batch, Offset, Offsets
 from pbx_core import feed, log
 from pbx_core.clock import Clock
@@ -116,7 +116,7 @@ class FeedSource:
         if entry.kind in _ID_FIELD and getattr(entry.record, _ID_FIELD[entry.kind]) != entry.id:
             raise ValueError(f"id of the line is not its {_ID_FIELD[entry.kind]}")
         if _UNUSUAL.search(raw):
-            tables.check(entry.kind, entry.record)
+            convert.check(entry.kind, entry.record)
 
     def _skip_oversize(self, start: Offset) -> int | None:
         """The end of a line that is longer than any line may be; None while its newline is not there."""
