@@ -5,11 +5,9 @@ from __future__ import annotations
 import atexit
 import functools
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
@@ -18,6 +16,7 @@ from analytics import models, transcript
 from analytics.asr import RATE, Recogniser
 from pbx_core.demo import dialogues
 from pbx_core.domain.records import Party, TranscriptRecord
+from pbx_core.media import recording
 from pbx_core.settings import load
 
 Samples = NDArray[np.float32]  # shape (n, 2) or (n,), 16 kHz
@@ -65,8 +64,8 @@ def text_of(record: TranscriptRecord, party: Party) -> str:
 
 
 def write_webm(path: Path, samples: Samples) -> None:
-    """Write a stereo recording as the recorder stores it: WebM with Opus."""
+    """Write a stereo recording by the recorder's own code."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "f32le", "-ar", str(RATE), "-ac", "2"]
-    command += ["-i", "-", "-c:a", "libopus", "-b:a", "24000", str(path)]
-    subprocess.run(command, input=np.ascontiguousarray(samples, dtype="<f4").tobytes(), check=True)
+    sides = (np.clip(samples * 32767, -32768, 32767)).astype("<i2")
+    caller, callee = (recording.Track(np.ascontiguousarray(sides[:, n]), 0) for n in (0, 1))
+    recording.join(caller, callee, RATE, path, bitrate=24000, peaks_per_s=20)
