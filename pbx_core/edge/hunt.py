@@ -92,6 +92,10 @@ class Hunt(Relaying):
         worker = self._silent.pop(number, None)
         if self.fork.settled or not self.fork.is_open(number):
             return False
+        if response is None and worker is None:  # it had begun: another worker would make a second call of it
+            self.fork.refused(number)
+            self.run(self.fork.settle(503))
+            return True
         if response is None or routing.lacks_slot(status, response):
             name = worker or self._name_of(number)
             self._tried[name] = self.context.timers.time()

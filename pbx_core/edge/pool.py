@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import psutil
 import sqlalchemy as sa
 
 from pbx_core import log
@@ -34,8 +35,10 @@ class Pool:
         self._board: dict[str, WorkerSlot] = {}
         self._calls: dict[str, _Call] = {}
         self._full_until: dict[str, float] = {}
+        self._pids: dict[int, int] = {}  # of workers seen → port
         self._wake = asyncio.Event()
         self.waiting = 0
+        self.on_death: Callable[[int], None] = lambda port: None  # told the port of a worker whose process is gone
 
     @property
     def calls(self) -> int:
@@ -49,6 +52,9 @@ class Pool:
     def seen(self, workers: list[WorkerSlot]) -> None:
         """The board was read: forget workers that are gone and calls that the workers no longer hold."""
         self._board = {w.name: w for w in workers}
+        self._pids |= {w.pid: w.port for w in workers if w.pid}
+        for pid in [p for p in self._pids if not psutil.pid_exists(p)]:
+            self.on_death(self._pids.pop(pid))
         now = self._timers.time()
         for name in {c.worker for c in self._calls.values()}:
             held = [(call.since, key) for key, call in self._calls.items() if call.worker == name]
@@ -64,7 +70,7 @@ class Pool:
         for call in self._calls.values():
             own[call.worker] = own.get(call.worker, 0) + 1
         return [
-            WorkerSlot(w.name, w.port, w.capacity, max(w.calls, own.get(w.name, 0)))
+            replace(w, calls=max(w.calls, own.get(w.name, 0)))
             for w in self._board.values()
             if self._full_until.get(w.name, 0.0) <= now
         ]
@@ -114,5 +120,5 @@ def _read(db: sa.Engine, now: float) -> list[WorkerSlot]:
             port = detail.get("sip_port")
             if isinstance(port, int):
                 calls, capacity = detail.get("calls", 0), detail.get("capacity_calls", 0)
-                out.append(WorkerSlot(row.name, port, int(capacity), int(calls)))
+                out.append(WorkerSlot(row.name, port, int(capacity), int(calls), row.pid))
     return out

@@ -44,6 +44,7 @@ class Proxy:
         self._location = location
         self._pool = pool
         self._network = network
+        pool.on_death = lambda port: context.layer.peer_died(Flow("int", LOOPBACK, port))
 
     def from_phone(self, request: SipRequest, flow: Flow) -> None:
         """A phone places a call: authenticate, name the caller to the worker, hunt for one."""

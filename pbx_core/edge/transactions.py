@@ -168,6 +168,12 @@ class ClientTransaction:
             self._end()
             self._on_response(None)
 
+    def peer_died(self) -> None:
+        """Its process is gone. What it never answered is repeated until its successor does."""
+        if self.state == "proceeding" and self.invite:
+            self._end()
+            self._on_response(None)
+
     def received(self, response: SipResponse) -> None:
         """A response whose top Via is ours."""
         status = response.status_code
@@ -304,6 +310,14 @@ class Layer:
         key = (transaction.branch, transaction.request.method)
         if self._clients.get(key) is transaction:
             del self._clients[key]
+
+    def peer_died(self, flow: Flow) -> None:
+        """The process at the other end is gone: nothing will come of what it was doing."""
+        for client in [c for c in self._clients.values() if c.flow == flow]:
+            client.peer_died()
+        for server in [s for s in self._servers.values() if s.flow == flow and s.state == "proceeding"]:
+            if server.on_cancel:
+                server.on_cancel()
 
     def response(self, response: SipResponse, flow: Flow) -> bool:
         """Hand a response to its transaction; False when it has none or comes from elsewhere than the request went."""

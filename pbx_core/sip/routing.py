@@ -20,12 +20,13 @@ MAX_FORWARDS = 70
 
 @dataclass(frozen=True)
 class WorkerSlot:
-    """A worker as the pool sees it: its port on loopback, calls it can hold and holds."""
+    """A worker as the pool sees it: its port on loopback, calls it can hold and holds, its process."""
 
     name: str
     port: int
     capacity: int
     calls: int
+    pid: int = 0
 
 
 def choose(workers: Iterable[WorkerSlot], tried: Mapping[str, float]) -> WorkerSlot | None:

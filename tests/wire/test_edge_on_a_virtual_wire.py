@@ -246,6 +246,24 @@ def test_a_silent_worker_is_passed_over(net: Net) -> None:
     assert alive.requests
 
 
+def test_a_call_whose_worker_died_in_the_middle_is_not_begun_again_elsewhere(net: Net) -> None:
+    alice, dying, other = net.phone(), net.worker(1, capacity=4), net.worker(0)
+    dying.answer = lambda *_: 180
+    net.time.call_later(3.0, lambda: net.edge.pool.on_death(dying.flow.port))
+    _, answer = alice.invite("101", ACME, f"sip:102@{ACME}")
+    assert answer is not None and answer.status_code == 503
+    assert not other.requests and net.edge.pool.calls == 0
+
+
+def test_phones_that_a_dead_worker_made_ring_are_cancelled(net: Net) -> None:
+    desk, worker = registered(net, "102"), net.worker()
+    desk.answer = lambda _, request: 180 if request.method == "INVITE" else 200
+    net.time.call_later(1.0, lambda: net.edge.pool.on_death(worker.flow.port))
+    worker.send(worker_invite(net, worker))
+    net.run(1)
+    assert [r.method for r in desk.requests] == ["INVITE", "CANCEL"]
+
+
 def test_a_call_waits_for_a_worker_and_then_is_told_to_come_back(net: Net) -> None:
     alice = net.phone()
     before = net.time.time()

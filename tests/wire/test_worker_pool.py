@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import replace
+
 from pbx_core.edge.pool import SETTLE_S, Pool
 from pbx_core.sip.routing import WorkerSlot
 from tests.support.virtual import VirtualTime
@@ -50,3 +54,17 @@ def test_a_worker_that_refused_is_left_alone_for_a_moment() -> None:
     assert pool.slots() == []
     time.run(1)
     assert pool.slots() == [slot()]
+
+
+def test_a_worker_whose_process_is_gone_is_told_of_once_and_a_silent_board_is_no_death() -> None:
+    pool = Pool(VirtualTime())
+    dead: list[int] = []
+    pool.on_death = dead.append
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        pool.seen([replace(slot(), pid=process.pid)])
+        pool.seen([])
+        assert dead == []
+        process.kill()
+    for _ in range(2):
+        pool.seen([])
+    assert dead == [6000]
