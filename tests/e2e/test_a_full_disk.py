@@ -90,7 +90,7 @@ def test_a_disk_that_fills_in_mid_call_costs_no_call_and_no_record(small_volume:
             phones.call("101", "c2", "102", Plan(play=str(talk.caller_wav), hangup_after_s=4.0))
             phones.wait("ended", call="c2", timeout_s=20)
             both = until(
-                lambda: [d for d in _details(system, tenant) if d.recording and len(_details(system, tenant)) == 2],
+                lambda: len(found := [d for d in _details(system, tenant) if d.recording]) == 2 and found,
                 60,
                 0.5,
                 what="the next call",

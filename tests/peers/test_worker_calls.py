@@ -182,7 +182,8 @@ def test_a_full_worker_sends_the_edge_on_and_notes_nothing(worker: WorkerProcess
     turned_away = worker.peer("alice-late", sip.invite() + no_slot)
     worker.finished(*callers, called, turned_away)
     assert "X-Call-Id" not in (worker.directory / "alice-late.msg").read_text()
-    assert len({c.call_id for c in worker.cdrs()}) == capacity
+    records = until(lambda: len(found := worker.cdrs()) >= capacity and found, what="the records")
+    assert len({c.call_id for c in records}) == len(records) == capacity
     assert len([e for e in worker.events() if e.type == "opened"]) == capacity
 
 
