@@ -21,7 +21,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 12), "Callbench needs Python 3.11 or 3.12; set PYTHON=python3.11"'
 	@echo "Setting up $(VENV): pinned packages, then the speech weights are verified. About 2 GB; only needed once."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/python -m analytics.models
 	touch $@
 
