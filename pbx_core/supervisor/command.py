@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pbx_core import log
@@ -74,11 +75,12 @@ def status(data: Path, as_json: bool) -> None:
 def _draw(console: Console, now: status_.SystemStatus) -> None:
     if not now.running:
         console.print("Callbench is not running on this data directory. Start it with `callbench up`.")
-    table = Table("process", "state", "pid", "up", "detail", box=None, pad_edge=False)
+    table = Table("process", "state", "pid", "since", "detail", box=None, pad_edge=False)
     for p in now.processes:
-        up_for = str(timedelta(seconds=int(p.up_s)))
-        detail = ", ".join(f"{k} {v}" for k, v in p.detail.items())
-        table.add_row(p.name, "[green]runs[/]" if p.alive else "[red]gone[/]", str(p.pid), up_for, detail)
+        began = datetime.now().astimezone() - timedelta(seconds=p.up_s)
+        since = f"{began:%Y-%m-%d %H:%M:%S} ({timedelta(seconds=int(p.up_s))})"
+        detail = ", ".join(f"{k} {v}" for k, v in p.detail.items() if v not in (None, "", False))
+        table.add_row(p.name, "[green]runs[/]" if p.alive else "[red]gone[/]", str(p.pid), since, escape(detail))
     console.print(table)
     phones = ", ".join(f"{domain} {count}" for domain, count in now.phones.items()) or "no tenant yet"
     console.print(f"phones registered: {phones}", markup=False)

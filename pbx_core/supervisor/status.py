@@ -70,4 +70,4 @@ def _phones(db: sa.Engine, now: float) -> dict[str, int]:
         .order_by(tenant.c.domain)
     )
     with db.connect() as connection:
-        return dict(connection.execute(statement).tuples().all())
+        return {row[0]: row[1] for row in connection.execute(statement)}
