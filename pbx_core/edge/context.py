@@ -61,14 +61,19 @@ class Context:
         """A new branch of ours."""
         return routing.BRANCH + self.random(8).hex()
 
+    def phone_branch(self, request: SipRequest, contact: str) -> str:
+        """The branch of a worker's INVITE (or of its CANCEL) towards a phone: the same after a restart."""
+        upstream = sip.top_via(request).branch or ""
+        return routing.BRANCH + self.tokens.branch(upstream, sip.header(request, "call-id"), contact)
+
     def via(self, transport: str, branch: str) -> str:
         """A Via value of ours."""
         sent_by = f"{self.name(transport)}:{self.port(transport)}"
         return f"SIP/2.0/{_VIA_NAMES[transport]} {sent_by};branch={branch};rport"
 
-    def hop(self, request: SipRequest, flow: Flow) -> str:
+    def hop(self, request: SipRequest, flow: Flow, branch: str = "") -> str:
         """Make `request` ready to leave on `flow`: Via, Max-Forwards. Returns the branch."""
-        branch = self.branch()
+        branch = branch or self.branch()
         sip.prepend(request.headers, "Via", self.via(flow.transport, branch))
         request.headers.set_single("Max-Forwards", str(routing.hops_left(request) - 1))
         return branch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from aiosipua.message import SipRequest
+from aiosipua.message import SipRequest, SipResponse
 
 from pbx_core import log
 from pbx_core.edge.accounts import Accounts
@@ -108,12 +108,73 @@ class Proxy:
                 request = sip.clone(base)
                 request.uri = binding.contact
                 self._context.record(request, phone, worker_port, to_phone=True)
-                branches.relay.send(request, phone)
+                branches.relay.send(request, phone, self._context.phone_branch(base, binding.contact))
             elif phone is None:
                 branches.relay.missing(480)
             branches.opened()
 
         self._reach(Flow.parse(binding.source), binding.contact, send)
+
+    def given_up(self, cancel: SipRequest, flow: Flow) -> bool:
+        """A worker cancels an INVITE that we do not know: an earlier process of ours, which died, made phones ring.
+        False when it cannot be so."""
+        target = sip.uri(cancel.uri)
+        tenant = self._accounts.tenant(target.host.lower())
+        phones = self._location.get((tenant.tenant_id, target.user or "")) if tenant else []
+        if not phones:
+            return False
+        invite = sip.clone(cancel)
+        invite.method = "INVITE"
+        invite.headers.set_single("CSeq", f"{sip.cseq_of(cancel)[0]} INVITE")
+        routing.strip(invite, "Route")
+        relay = Relaying(self._context, self._context.layer.serve(invite, flow))
+        relay.cancel()
+        for binding in phones:
+            self._take_back(relay, invite, binding)
+        return True
+
+    def _take_back(self, relay: Relaying, invite: SipRequest, binding: Binding) -> None:
+        def send(phone: Flow | None) -> None:
+            if phone is not None:
+                request = sip.clone(invite)
+                request.uri = binding.contact
+                relay.take_back(request, phone, self._context.phone_branch(invite, binding.contact))
+
+        self._reach(Flow.parse(binding.source), binding.contact, send)
+
+    def orphan(self, response: SipResponse, flow: Flow) -> bool:
+        """An answer to an INVITE that an earlier process of ours passed on: it goes the way its Via says. False when
+        it is no such answer."""
+        context = self._context
+        vias = response.headers.get("via")
+        branch = sip.top_via(response).branch or ""
+        if len(vias) < 2 or sip.cseq_of(response)[1] != "INVITE" or not branch.startswith(routing.BRANCH):
+            return False
+        sip.pop_first(response.headers, "via")
+        target = routing.way_back(response)
+        if target is None:
+            return False
+        if flow.transport == "int":
+            if not self._network.alive(target):
+                user, domain = sip.user_host(sip.header(response, "from"))
+                target = self._newer(user, domain, target)
+        else:
+            upstream = sip.top_via(response).branch or ""
+            rest = branch.removeprefix(routing.BRANCH)
+            target = Flow("int", LOOPBACK, target.port)
+            known = context.tokens.made(rest, upstream, sip.header(response, "call-id"))
+            if not known or target.port not in self._pool.ports():
+                return False
+        routing.strip(response, *routing.INTERNAL_HEADERS, *routing.PRODUCT_HEADERS)
+        context.layer.send(target, bytes(response))
+        return True
+
+    def _newer(self, user: str, domain: str, broken: Flow) -> Flow:
+        """The flow of the same phone since its connection broke, if it has signed in again."""
+        tenant = self._accounts.tenant(domain)
+        held = self._location.get((tenant.tenant_id, user)) if tenant else []
+        flows = [f for b in held if (f := Flow.parse(b.source)) and (f.transport, f.host) == broken[:2]]
+        return next((f for f in flows if self._network.alive(f)), broken)
 
     def _reach(self, flow: Flow | None, contact: str, done: Reached) -> None:
         """Give `done` a flow that leads to the phone: its own, or over TCP a new connection to its Contact."""

@@ -36,16 +36,26 @@ class Relaying:
         self._count = 0
         server.on_cancel = self.cancel
 
-    def send(self, request: SipRequest, flow: Flow) -> int:
+    def send(self, request: SipRequest, flow: Flow, branch: str = "") -> int:
         """Open a branch: `request` is a copy of its own, complete but for Via and hops. Returns the branch's number."""
         number = self._count
         self._count += 1
-        branch = self.context.hop(request, flow)
+        branch = self.context.hop(request, flow, branch)
         self.fork.add(number)
         self._clients[number] = self.context.layer.start_client(
             request, branch, flow, lambda response: self._heard(number, response)
         )
         return number
+
+    def take_back(self, request: SipRequest, flow: Flow, branch: str) -> None:
+        """CANCEL what an earlier process of ours sent: `request` has what a CANCEL needs of it."""
+        number = self._count
+        self._count += 1
+        self.context.hop(request, flow, branch)
+        self.fork.add(number)
+        client = self.context.layer.resume_client(request, branch, flow, lambda response: self._heard(number, response))
+        self._clients[number] = client
+        client.cancel()
 
     def missing(self, status: int) -> None:
         """A branch that could not even be opened."""

@@ -44,7 +44,7 @@ class Server:
         try:
             message = sip.parse(data)
             if isinstance(message, SipResponse):
-                if not self._context.layer.response(message, flow):
+                if not self._context.layer.response(message, flow) and not self._proxy.orphan(message, flow):
                     self._auth.admit(flow)
                 return
         except sip.Malformed as fault:
@@ -112,6 +112,9 @@ class Server:
         """RFC 3261 9.2: answered 200 where there is an INVITE to cancel, from the same source as the INVITE."""
         layer = self._context.layer
         invite = layer.find_server(layer.key(request, "INVITE"))
+        if invite is None and flow.transport == "int" and self._proxy.given_up(request, flow):
+            layer.serve(request, flow).respond(self._context.answer(request, 200))
+            return
         if invite is None or invite.flow.host != flow.host:
             self._refuse(request, flow, 481)
             return

@@ -305,6 +305,14 @@ class Layer:
         made.start()
         return made
 
+    def resume_client(
+        self, request: SipRequest, branch: str, flow: Flow, on_response: Callable[[SipResponse | None], None]
+    ) -> ClientTransaction:
+        """A request that an earlier process sent and the peer is dealing with."""
+        made = self._clients[branch, request.method] = ClientTransaction(self, request, branch, flow, on_response)
+        made.state = "proceeding"
+        return made
+
     def end_client(self, transaction: ClientTransaction) -> None:
         """Forget it."""
         key = (transaction.branch, transaction.request.method)

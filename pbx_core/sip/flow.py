@@ -61,5 +61,16 @@ class FlowTokens:
         flow = Flow.parse(flow_text)
         return None if flow is None else (flow, int(port))
 
+    def branch(self, upstream: str, call_id: str, contact: str) -> str:
+        """The part of a branch towards a phone that a later process of ours can find again: `upstream` is the branch
+        of the request we fork, `contact` the phone's."""
+        phone = hashlib.sha256(contact.encode()).hexdigest()[:8]
+        return phone + self._mac(f"{phone}|{upstream}|{call_id}".encode()).hex()
+
+    def made(self, branch: str, upstream: str, call_id: str) -> bool:
+        """Whether `branch` is such a part of ours for that request."""
+        phone, mac = branch[:8], branch[8:]
+        return hmac.compare_digest(mac.encode(), self._mac(f"{phone}|{upstream}|{call_id}".encode()).hex().encode())
+
     def _mac(self, body: bytes) -> bytes:
         return hmac.new(self._key, body, hashlib.sha256).digest()[:_MAC_BYTES]

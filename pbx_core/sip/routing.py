@@ -77,6 +77,14 @@ def lacks_slot(status: int, response: SipMessage) -> bool:
     return status in (486, 503) and not header(response, "x-call-id")
 
 
+def way_back(response: SipMessage) -> Flow | None:
+    """Where a response goes on to, by its topmost Via alone; None when that makes no sense."""
+    via = top_via(response)
+    port = via.params.get("rport") or via.port or 5060
+    text = f"{via.transport.lower()}:{via.params.get('received') or via.host}:{port}"
+    return Flow.parse(text) if text.isascii() else None
+
+
 def reply_to(request: SipRequest, flow: Flow) -> Flow:
     """Where responses go. RFC 3261 18.2.2, RFC 3581: the source, at the Via's port when rport was not asked for."""
     if flow.reliable:

@@ -345,6 +345,74 @@ def test_giving_up_cancels_every_branch(net: Net) -> None:
         assert [r.method for r in phone.requests] == ["INVITE", "CANCEL"]
 
 
+def ring_and_restart(net: Net, worker: Peer, *phones: Peer):
+    """Phones ring for a worker, and a fresh edge knows nothing of it."""
+    for phone in phones:
+        phone.answer = lambda _, request: 180 if request.method == "INVITE" else 200
+    invite = worker_invite(net, worker)
+    worker.send(invite, wait_s=1)
+    net.start()
+    net.edge.pool.seen(net._board)
+    return invite
+
+
+def test_phones_that_ring_over_a_restart_are_answered_at_the_worker(net: Net) -> None:
+    desk, worker = registered(net, "102"), net.worker()
+    ring_and_restart(net, worker, desk)
+    net.wire.to_edge(desk.flow, bytes(desk.response(desk.requests[0], 200)))
+    net.run(1)
+    assert [r.status_code for r in worker.responses] == [100, 180, 200]
+
+
+def test_phones_that_ring_over_a_restart_can_be_cancelled(net: Net) -> None:
+    desk, mobile, worker = registered(net, "102"), registered(net, "102", transport="tls"), net.worker()
+    invite = ring_and_restart(net, worker, desk, mobile)
+    net.wire.to_edge(worker.flow, bytes(sip.cancel_for(invite)))
+    net.run(1)
+    for phone in (desk, mobile):
+        assert [r.method for r in phone.requests] == ["INVITE", "CANCEL"]
+        vias = [r.headers.get("via")[0] for r in phone.requests]
+        assert vias[0] == vias[1]
+    assert worker.responses[-1].status_code == 487
+
+
+def test_a_phone_that_answers_a_cancel_over_a_restart_is_hung_up(net: Net) -> None:
+    desk, worker = registered(net, "102"), net.worker()
+    invite = ring_and_restart(net, worker, desk)
+    net.wire.to_edge(worker.flow, bytes(sip.cancel_for(invite)))
+    net.run(0.015)
+    net.wire.to_edge(desk.flow, bytes(desk.response(desk.requests[0], 200)))
+    net.run(1)
+    assert [r.method for r in desk.requests if r.method in ("ACK", "BYE")] == ["ACK", "BYE"]
+
+
+def test_a_caller_hears_the_answer_over_a_restart(net: Net) -> None:
+    alice, worker = net.phone(), net.worker()
+    worker.answer = lambda *_: 180
+    net.time.call_later(2.0, net.start)
+    net.time.call_later(3.0, lambda: net.wire.to_edge(worker.flow, bytes(worker.response(worker.requests[0], 200))))
+    _, answer = alice.invite("101", ACME, f"sip:102@{ACME}")
+    assert answer is not None and answer.status_code == 200 and "X-Call-Id" not in answer.headers
+
+
+@pytest.mark.parametrize("change", ["branch", "port", "upstream"])
+def test_an_answer_to_nothing_we_asked_reaches_no_worker(net: Net, change: str) -> None:
+    desk, worker = registered(net, "102"), net.worker()
+    ring_and_restart(net, worker, desk)
+    heard = len(worker.raw)
+    answer = desk.response(desk.requests[0], 200)
+    vias = answer.headers.get("via")
+    if change == "branch":
+        vias[0] = vias[0].replace("branch=z9hG4bKcB", "branch=z9hG4bKcB0")
+    elif change == "port":
+        vias[1] = f"SIP/2.0/UDP 127.0.0.1:\u00b2;branch={sip.top_via(worker_invite(net, worker)).branch};rport=x"
+    else:
+        vias[1] = vias[1].replace("branch=z9hG4bKt", "branch=z9hG4bKt9")
+    net.wire.to_edge(desk.flow, bytes(answer))
+    net.run(1)
+    assert len(worker.raw) == heard
+
+
 def test_a_cancel_from_another_address_is_refused(net: Net) -> None:
     alice, eve, worker = net.phone(), net.phone(), net.worker()
     worker.answer = lambda *_: 180
