@@ -35,9 +35,9 @@ LIGHT = Palette(
     line="#d9e0e4",
     accent="#0b6e75",
     caller="#0b6e75",
-    callee="#b4690e",
+    callee="#9c5a0a",
     good="#2f7d4f",
-    warn="#b4690e",
+    warn="#9c5a0a",
     bad="#b3362c",
     quiet="#9aa9b0",
 )

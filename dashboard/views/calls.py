@@ -7,6 +7,7 @@ so that it can be passed on, and the browser's way back works.
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -137,14 +138,15 @@ def watch(shown: str) -> None:
     """While the top of the list is looked at: draw it anew when a call has come, or has come further."""
     viewer = session.viewer()
     flt = filters.read(st.query_params.to_dict(), viewer.tenant.time_zone)
-    if shown != signature(queries.calls(viewer.reader(), viewer.scope, flt, limit=PAGE_ROWS)):
+    page = queries.calls(viewer.reader(), viewer.scope, flt, limit=PAGE_ROWS)
+    if shown != signature(api.listed(viewer.context, page.frame)):
         st.rerun()
 
 
-def signature(page: queries.CallPage) -> str:
+def signature(rows: list[dict[str, Any]]) -> str:
     """Changes with what the list shows of calls that are still being worked on."""
-    columns = ["call_id", "recording_quality", "transcript_status", "caller_talk_ratio", "comments"]
-    return str(page.frame[columns].to_dict("list"))
+    columns = ("call_id", "recording_quality", "transcript_status", "caller_talk_ratio", "comments")
+    return str([[row[name] for name in columns] for row in rows])
 
 
 def content() -> None:
@@ -163,17 +165,18 @@ def content() -> None:
         st.text(str(error))
         st.button("Show all calls", on_click=clear)
         return
+    rows = api.listed(viewer.context, page.frame)
     if "cursor" not in params:
-        watch(signature(page))
+        watch(signature(rows))
     if page.frame.empty:
         nothing(viewer, bool(carried))
         return
-    query = urlencode(carried)
+    query = urlencode({**carried, **filters.place(params)})
     names = api.names(viewer.context, viewer.session)
-    opened = player.calls(api.rows(page.frame), names, query, viewer.tenant.time_zone)
+    opened = player.calls(rows, names, query, viewer.tenant.time_zone)
     pager(page)
     if opened:
-        st.switch_page(pages.review(), query_params={"call": opened, **carried})
+        st.switch_page(pages.review(), query_params={"call": opened, **carried, **filters.place(params)})
 
 
 content()

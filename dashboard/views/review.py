@@ -52,7 +52,8 @@ def content() -> None:
     if detail is None:
         missing()
         return
-    carried = filters.carried(st.query_params.to_dict())
+    params = st.query_params.to_dict()
+    carried = {**filters.carried(params), **filters.place(params)}
     state = progress.of(viewer.context.db, detail)
     wish = player.review(call_id, revision(state), urlencode(carried), viewer.tenant.time_zone)
     if state.pending:

@@ -13,11 +13,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from analytics import queries
-from dashboard.web import access, filters, progress
+from dashboard.web import access, filters, plain, progress
 from dashboard.web.context import Context
 from pbx_core.domain import records
 from pbx_core.errors import InputError, Unavailable
-from pbx_core.store import audit, comments, directory
+from pbx_core.store import audit, comments, directory, jobs
 from pbx_core.store.sessions import Session
 
 PAGE_MAX = 200
@@ -96,7 +96,7 @@ def _reading(api: FastAPI, context: Context) -> None:
         page = queries.calls(context.reader(), access.scope(session), flt, cursor, limit)
         return _answer(
             {
-                "calls": rows(page.frame),
+                "calls": listed(context, page.frame),
                 "next_cursor": page.next_cursor,
                 "previous_cursor": page.previous_cursor,
             }
@@ -116,6 +116,7 @@ def _reading(api: FastAPI, context: Context) -> None:
             {
                 "cdr": records.to_json(detail.cdr),
                 "recording": records.to_json(detail.recording),
+                "recording_fault": plain.explain((detail.recording and detail.recording.quality_reason) or ""),
                 "turns": records.to_json(detail.turns),
                 "transcript": records.to_json(detail.transcript),
                 "events": records.to_json(detail.events),
@@ -231,6 +232,18 @@ def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
         return value.item() if hasattr(value, "item") else value
 
     return [{k: cell(v) for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+def listed(context: Context, frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a page of calls. A transcription that was given up leaves no transcript, only its job: it is shown
+    as failed too."""
+    found = rows(frame)
+    waiting = [r["recording_id"] for r in found if r["recording_id"] and r["transcript_status"] is None]
+    failed = jobs.failed(context.db, "transcribe", waiting)
+    for row in found:
+        if row["recording_id"] in failed:
+            row["transcript_status"] = "failed"
+    return found
 
 
 def as_json(comment: comments.Comment, session: Session) -> dict[str, Any]:

@@ -44,6 +44,11 @@ def carried(params: Mapping[str, str]) -> dict[str, str]:
     return {name: params[name] for name in NAMES if params.get(name)}
 
 
+def place(params: Mapping[str, str]) -> dict[str, str]:
+    """The page of the list on which a call was opened, to be found again on the way back."""
+    return {"cursor": params["cursor"]} if params.get("cursor") else {}
+
+
 def _moment(name: str, text: str | None, time_zone: str, *, end: bool) -> datetime | None:
     if not text:
         return None

@@ -8,6 +8,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from analytics.queries import CallDetail
+from dashboard.web import plain
 from pbx_core.store import jobs
 
 
@@ -46,7 +47,8 @@ def of(db: sa.Engine, detail: CallDetail) -> Progress:
     cdr = detail.cdr
     if cdr.recording_id is None:
         reason = cdr.recording_reason or "the call was not answered"
-        return Progress(Stage.NOT_RECORDED, f"There is no recording: {reason}.")
+        meaning = plain.explain(reason)
+        return Progress(Stage.NOT_RECORDED, f"{meaning} ({reason})" if meaning else f"There is no recording: {reason}.")
     if detail.transcript is not None:
         return _of_transcript(detail)
     job = jobs.look(db, "transcribe", cdr.recording_id)

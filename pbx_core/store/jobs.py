@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,6 +193,20 @@ def look(engine: sa.Engine, kind: str, job_id: str) -> JobView | None:
             )
             position = 1 + (ahead or 0)
     return JobView(row.state, position, row.tries, row.reason)
+
+
+def failed(engine: sa.Engine, kind: str, job_ids: Collection[str]) -> frozenset[str]:
+    """Which of these jobs were given up. At most a page of ids."""
+    if not job_ids:
+        return frozenset()
+    with engine.connect() as connection:
+        return frozenset(
+            connection.execute(
+                sa.select(job.c.job_id).where(
+                    job.c.kind == kind, job.c.state == "failed", job.c.job_id.in_(list(job_ids))
+                )
+            ).scalars()
+        )
 
 
 def counts(engine: sa.Engine, kind: str) -> dict[str, int]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from pbx_core.clock import SystemClock
+from pbx_core.domain.records import Disposition
 from pbx_core.settings import Settings, load
 from pbx_core.store import directory, engine, jobs, schema
 from tests.support import browser as browsers
@@ -169,6 +172,81 @@ def test_a_comment_written_while_the_server_is_away_survives_a_reload_too(visit:
     page.unroute("**/comments")
     page.reload()
     page.locator(".comments li[data-id]", has_text="kept in the browser").wait_for()
+
+
+def test_comments_written_in_two_tabs_while_the_server_is_away_are_both_kept(visit: Visit, place: Place) -> None:
+    tabs = [visit.page, visit.page.context.new_page()]
+    for tab in tabs:
+        tab.goto(f"{visit.base}/review?call={place.office.other.cdr.call_id}")
+        tab.locator(".comment-form textarea").wait_for()
+        tab.route("**/comments", lambda route: route.abort())
+    for tab, text in zip(tabs, ("from the first tab", "from the second tab"), strict=True):
+        tab.locator(".comment-form textarea").fill(text)
+        tab.locator(".comment-form .primary").click()
+        tab.locator(".comments .waiting", has_text=text).wait_for()
+    later = visit.page.context.new_page()
+    for tab in tabs:
+        tab.close()
+    later.goto(f"{visit.base}/review?call={place.office.other.cdr.call_id}")
+    for text in ("from the first tab", "from the second tab"):
+        later.locator(".comments li[data-id]", has_text=text).wait_for()
+
+
+def test_a_comment_half_written_is_there_when_one_comes_back(visit: Visit, place: Place) -> None:
+    page = visit.page
+    visit.review(place.office.spoken)
+    page.locator(".comment-form textarea").fill("I was about to say")
+    page.get_by_role("link", name="Older call").click()
+    page.wait_for_url(f"**call={place.office.other.cdr.call_id}*")
+    page.locator(".facts h1", has_text=place.office.other.cdr.callee_number).wait_for()
+    page.wait_for_function(_deep(".comment-form textarea", "n.value === ''"))
+    page.get_by_role("link", name="Newer call").click()
+    page.wait_for_function(_deep(".comment-form textarea", "n.value === 'I was about to say'"))
+    page.locator(".comment-form .primary").click()
+    page.locator(".comments li[data-id]", has_text="I was about to say").wait_for()
+    page.reload()
+    page.locator(".facts h1").wait_for()
+    assert page.locator(".comment-form textarea").input_value() == ""
+
+
+def test_one_step_back_leads_to_the_place_in_the_list(visit: Visit, place: Place) -> None:
+    page = visit.page
+    cursor = page.request.get(f"{visit.base}/api/calls?number=10&limit=5").json()["next_cursor"]
+    visit.open(f"/?number=10&cursor={cursor}")
+    row = page.locator("table.calls tbody tr a.open").nth(2)
+    row.wait_for()
+    page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')")
+    listed, opened = page.url, row.get_attribute("href")
+    for way_back in (page.go_back, page.get_by_role("link", name="All calls").click):
+        row.click()
+        page.wait_for_url("**/review?**")
+        page.locator(".facts h1").wait_for()
+        way_back()
+        page.wait_for_function("() => location.pathname === '/'")
+        row.wait_for()
+        here = set(page.url.split("?")[1].split("&"))
+        assert here == set(listed.split("?")[1].split("&"))
+        assert row.get_attribute("href") == opened
+
+
+def test_a_list_says_what_came_of_each_recording(visit: Visit, place: Place) -> None:
+    clock, rng = SystemClock(), random.Random(3)
+    at = clock.now() - timedelta(days=30)
+    lost = facts.make_call(rng, place.acme, at, disposition=Disposition.ANSWERED, recorded=False)
+    poor = facts.make_call(rng, place.acme, at, disposition=Disposition.ANSWERED, recorded=True, said=["hello"])
+    assert poor.recording
+    exact = "starved: 1.1 % of the caller's frames"
+    poor = replace(poor, recording=replace(poor.recording, quality="degraded", quality_reason=exact))
+    facts.write(place.settings, clock, [lost, poor])
+    office.load(place.settings)
+    visit.open(f"/?until={at + timedelta(days=1):%Y-%m-%d}")
+    for call, told in ((lost, "Not recorded"), (poor, "faulty")):
+        visit.page.locator("tr", has=visit.page.locator(f"a[href*='{call.cdr.call_id}']")).get_by_text(told).wait_for()
+    visit.review(poor)
+    visit.page.locator(".warn", has_text="short pieces of the caller's voice (1.1 %)").wait_for()
+    assert visit.page.locator(".warn .exact").inner_text() == exact
+    visit.review(lost)
+    visit.page.locator(".silent", has_text="The disk for recordings was almost full").wait_for()
 
 
 def test_next_and_previous_by_key_walk_the_list(visit: Visit, place: Place) -> None:

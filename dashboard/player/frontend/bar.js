@@ -2,6 +2,7 @@
 
 import { el, fill, mark } from "./dom.js";
 import { whoami } from "./net.js";
+import { oneStep } from "./steps.js";
 
 const TRIGGER_MS = 2500; // a message to a server that restarts is lost: then the address is opened instead
 
@@ -14,6 +15,7 @@ export function show(component) {
   const go = (event, path) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
+    oneStep();
     component.setTriggerValue("go", path);
     clearTimeout(timer);
     timer = setTimeout(() => location.assign(address(path)), TRIGGER_MS);

@@ -2,8 +2,13 @@
 
 import { el, fill, paint } from "./dom.js";
 import { clock, day, DISPOSITIONS, language, number, party, percent, span, time } from "./format.js";
+import { oneStep } from "./steps.js";
 
 const TRIGGER_MS = 2500;
+const FAULTS = {
+  degraded: ["faulty", "The sound has faults; open the call to see which."],
+  truncated: ["cut", "A part of the sound is missing; open the call to see which."],
+};
 const STATES = { done: "Ready", empty: "Nobody speaks", unsupported: "Language unknown", failed: "Failed" };
 
 /** Called by the component for every change of its data: {rows, names, time_zone, query}. */
@@ -16,6 +21,7 @@ export function show(component) {
   const open = (event, row) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
+    oneStep();
     component.setTriggerValue("open", row.call_id);
     clearTimeout(timer);
     timer = setTimeout(() => location.assign(address(row, data.query)), TRIGGER_MS);
@@ -27,11 +33,11 @@ export function show(component) {
 const address = (row, query) => `/review?call=${row.call_id}${query ? `&${query}` : ""}`;
 
 function table(data, open) {
-  const heads = ["Started", "From", "To", "Result", "Talked", "Who talks", "Quality", "Transcript", ""];
+  const heads = ["Started", "From", "To", "Result", "Talked", "Who talks", "Quality", "Transcript", "Comments"];
   return el(
     "table",
     { class: "calls" },
-    el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, h)))),
+    el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, h === "Comments" ? el("span", { class: "unseen" }, h) : h)))),
     el("tbody", {}, data.rows.map((row) => line(row, data, open))),
   );
 }
@@ -54,7 +60,7 @@ function line(row, data, open) {
     cell("result", el("span", { class: `badge ${row.disposition}`, title: row.cause ?? "" }, DISPOSITIONS[row.disposition] ?? row.disposition)),
     cell("talk", row.talk_s ? clock(row.talk_s) : el("span", { class: "soft" }, `waited ${span(row.wait_s)}`)),
     cell("share", share(row.caller_talk_ratio)),
-    cell("mos", row.mos_min === null ? el("span", { class: "soft" }, "–") : el("span", { class: row.mos_min < 3.6 ? "poor" : "" }, number(row.mos_min, 1))),
+    cell("mos", row.mos_min === null ? el("span", { class: "soft" }, "–") : el("span", { class: row.mos_min < 3.6 ? "poor" : "" }, number(row.mos_min, 2))),
     cell("rec", recording(row)),
     cell("notes", row.comments ? el("span", { class: "count", title: `${row.comments} comments` }, String(row.comments)) : null),
   );
@@ -72,14 +78,14 @@ function share(ratio) {
 }
 
 function recording(row) {
-  if (!row.recording_id) return el("span", { class: "soft" }, "–");
-  const faults = { degraded: "faulty", truncated: "cut" }[row.recording_quality];
+  if (!row.recording_id) return row.disposition === "answered" ? el("span", { class: "fault" }, "Not recorded") : el("span", { class: "soft" }, "–");
+  const [fault, meaning] = FAULTS[row.recording_quality] ?? [];
   const done = row.transcript_status === "done";
   const text = done && row.language ? language(row.language) : (STATES[row.transcript_status] ?? row.transcript_status ?? "In preparation");
   return el(
     "span",
     {},
     el("span", { class: done ? "" : "soft" }, text),
-    faults ? el("span", { class: "fault" }, faults) : null,
+    fault ? el("span", { class: "fault", title: meaning }, fault) : null,
   );
 }

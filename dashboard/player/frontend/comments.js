@@ -3,7 +3,7 @@
 import { el, fill } from "./dom.js";
 import { clock, dayTime } from "./format.js";
 import { write } from "./net.js";
-import { Outbox } from "./outbox.js";
+import { Draft, Outbox } from "./outbox.js";
 
 export class Comments {
   /** wave: the player; zone: the tenant's time zone. */
@@ -14,7 +14,10 @@ export class Comments {
     this.field = el("textarea", {
       rows: 3, maxLength: 4000, placeholder: "What should be done differently, or again?", "aria-label": "Comment",
       onfocus: () => this.#pin(),
-      oninput: () => this.#pin(),
+      oninput: () => {
+        this.#pin();
+        this.draft?.write(this.field.value, this.at);
+      },
       onkeydown: (event) => {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#submit();
         if (event.key === "Escape") this.field.blur();
@@ -42,8 +45,11 @@ export class Comments {
     this.pinned.parentElement.hidden = !this.recorded;
     if (this.outbox?.callId !== this.callId) {
       this.outbox?.close();
-      this.field.value = "";
-      this.at = null;
+      this.draft = new Draft(me.person_id, this.callId);
+      const begun = me.may_comment ? this.draft.read() : null;
+      this.field.value = begun?.text ?? "";
+      this.at = begun?.at ?? null;
+      this.pinText.textContent = `at ${clock(this.at ?? 0)}`;
       this.outbox = new Outbox(me.person_id, this.callId, (made) => this.#changed(made));
       if (me.may_comment) this.outbox.send();
     }
@@ -78,6 +84,7 @@ export class Comments {
     const at = this.recorded && this.pinned.checked ? Math.round((this.at ?? this.wave.at) * 100) / 100 : null;
     this.outbox.add(text, at);
     this.field.value = "";
+    this.draft.write("", null);
     this.at = null;
     this.field.blur();
   }
@@ -91,7 +98,7 @@ export class Comments {
     const order = (c) => c.at_s ?? Infinity;
     this.kept = [...this.kept].sort((a, b) => order(a) - order(b) || a.created_at - b.created_at);
     const waiting = this.mayComment ? this.outbox.items : [];
-    const empty = this.mayComment
+    const empty = this.mayComment && this.recorded
       ? "No comments yet. Press c while listening: the comment is pinned to that second."
       : "No comments yet.";
     fill(

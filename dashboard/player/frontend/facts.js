@@ -27,14 +27,16 @@ export function heading(detail, zone) {
     el("p", { class: "soft bits" }, bits.filter(Boolean).map((b) => el("span", {}, b))),
     cdr.answered_at ? null : el("p", { class: "soft" }, `Cause: ${cdr.cause}`),
     cdr.aborted ? el("p", { class: "warn" }, "The end of this call was reconstructed after a crash; it is true to 5 seconds.") : null,
-    warning(detail.recording),
+    warning(detail),
   );
 }
 
-function warning(recording) {
+function warning({ recording, recording_fault: meaning }) {
   if (!recording || recording.quality === "ok") return null;
   const said = { degraded: "The recording has faults", truncated: "The recording is cut short" };
-  return el("p", { class: "warn" }, `${said[recording.quality] ?? recording.quality}: ${recording.quality_reason ?? "no reason given"}.`);
+  const exact = recording.quality_reason ?? "no reason given";
+  const text = `${said[recording.quality] ?? recording.quality}${meaning ? `. ${meaning}` : `: ${exact}.`}`;
+  return el("p", { class: "warn" }, text, meaning ? el("span", { class: "soft exact" }, exact) : null);
 }
 
 export function measures(detail) {

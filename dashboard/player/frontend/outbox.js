@@ -1,13 +1,15 @@
-// Comments on their way: kept in the browser until the server has confirmed them, and sent again after an outage.
+// Comments on their way: kept in the browser until the server has confirmed them, and sent again after an outage. Each
+// has a place of its own there, so that two tabs do not overwrite what the other one keeps.
 
 import { passing, pause, write } from "./net.js";
 
 const PREFIX = "callbench.comment.";
+const DRAFT = "callbench.draft.";
 
 /** The comments of one person on one call that are not confirmed yet. */
 export class Outbox {
   constructor(personId, callId, changed) {
-    this.place = `${PREFIX}${personId}.${callId}`;
+    this.place = `${PREFIX}${personId}.${callId}.`;
     this.callId = callId;
     this.changed = changed; // called with (confirmed comment | null) after each change
     this.items = this.#load();
@@ -17,15 +19,16 @@ export class Outbox {
 
   add(text, atS) {
     const key = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
-    this.items.push({ key, text, at_s: atS, state: "sending", reason: "" });
-    this.#save();
+    const item = { key, text, at_s: atS, made: Date.now(), state: "sending", reason: "" };
+    this.items.push(item);
+    this.#keep(item);
     this.changed(null);
     this.send();
   }
 
   drop(key) {
     this.items = this.items.filter((item) => item.key !== key);
-    this.#save();
+    this.#forget(key);
     this.changed(null);
   }
 
@@ -48,7 +51,7 @@ export class Outbox {
         });
         tries = 0;
         this.items = this.items.filter((i) => i !== item);
-        this.#save();
+        this.#forget(item.key);
         if (!this.closed) this.changed(made);
       } catch (error) {
         if (passing(error)) {
@@ -69,20 +72,60 @@ export class Outbox {
   }
 
   #load() {
+    const kept = [];
     try {
-      const kept = JSON.parse(localStorage.getItem(this.place) ?? "[]");
-      return kept.map((item) => ({ ...item, state: "sending", reason: "" }));
+      for (const name of Object.keys(localStorage)) {
+        if (!name.startsWith(this.place)) continue;
+        const item = parsed(localStorage.getItem(name));
+        if (item?.key && item.text) kept.push({ ...item, state: "sending", reason: "" });
+      }
     } catch {
-      return [];
+      // storage is forbidden: nothing is kept there
+    }
+    return kept.sort((a, b) => (a.made ?? 0) - (b.made ?? 0));
+  }
+
+  #keep(item) {
+    store(this.place + item.key, item);
+  }
+
+  #forget(key) {
+    store(this.place + key, null);
+  }
+}
+
+/** What a person has begun to write on a call, until it is sent: {text, at} or null. */
+export class Draft {
+  constructor(personId, callId) {
+    this.place = `${DRAFT}${personId}.${callId}`;
+  }
+
+  read() {
+    try {
+      return parsed(localStorage.getItem(this.place));
+    } catch {
+      return null;
     }
   }
 
-  #save() {
-    try {
-      if (this.items.length) localStorage.setItem(this.place, JSON.stringify(this.items));
-      else localStorage.removeItem(this.place);
-    } catch {
-      // storage is full or forbidden: the comment still goes out, it only would not survive a reload
-    }
+  write(text, at) {
+    store(this.place, text.trim() ? { text, at } : null);
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function store(place, value) {
+  try {
+    if (value) localStorage.setItem(place, JSON.stringify(value));
+    else localStorage.removeItem(place);
+  } catch {
+    // storage is full or forbidden: a comment still goes out, it only would not survive a reload
   }
 }

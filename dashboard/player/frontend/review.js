@@ -5,6 +5,7 @@ import { el, fill, icon, paint } from "./dom.js";
 import { heading, measures, quality, story } from "./facts.js";
 import { help, listen } from "./keys.js";
 import { read, whoami } from "./net.js";
+import { oneStep } from "./steps.js";
 import { Transcript } from "./transcript.js";
 import { Wave } from "./wave.js";
 
@@ -132,6 +133,7 @@ class Page {
   #back(event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
+    oneStep();
     this.go("list");
     this.opening = setTimeout(() => location.assign(event.target.closest?.("a")?.href ?? "/"), TRIGGER_MS);
   }

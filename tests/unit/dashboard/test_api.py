@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from dashboard.web.context import Context
-from pbx_core.store import schema
+from pbx_core.store import jobs, schema
 from tests.support.web import csrf
 
 UNKNOWN = "0" * 32
@@ -71,6 +71,22 @@ def test_a_call_comes_with_all_that_is_known(browser, town) -> None:
     assert len(answer["transcript"]["utterances"]) == 6 and answer["turns"]["parties"]
     assert answer["transcription"]["state"] == "done" and answer["newer"] is None
     assert answer["older"] == town.acme_office.other.cdr.call_id
+
+
+def test_a_transcription_given_up_without_a_word_is_listed_as_failed(browser, town, context: Context) -> None:
+    waiting = town.acme_office.waiting
+
+    def listed() -> str | None:
+        calls = browser("owner@acme.test").get("/api/calls?limit=200").json()["calls"]
+        return next(c["transcript_status"] for c in calls if c["call_id"] == waiting.cdr.call_id)
+
+    assert listed() is None
+    jobs.enqueue(context.db, context.clock, "transcribe", waiting.cdr.recording_id, town.acme.tenant_id, {})
+    for _ in range(jobs.TRIES_MAX):
+        assert jobs.lease(context.db, context.clock, "transcribe", "killed", -1)
+        assert listed() is None
+    assert jobs.lease(context.db, context.clock, "transcribe", "next", 60) is None
+    assert listed() == "failed"
 
 
 def test_unknown_foreign_and_out_of_scope_calls_look_the_same(browser, town) -> None:
