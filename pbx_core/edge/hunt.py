@@ -17,7 +17,9 @@ from pbx_core.sip.flow import Flow
 
 _log = log.get(__name__)
 SILENCE_S = 2.0  # a worker on loopback that has not even said 100 is taken for dead
+SILENCES_MAX = 2  # after so many silent workers it is the message, which must not be shown to all of them
 POLL_S = 0.1
+MESSAGE_BYTES_MAX = 3900  # the engine drops silently what is longer than 4000 (PJSIP_MAX_PKT_LEN); hops vary in length
 
 
 class Hunt(Relaying):
@@ -41,6 +43,7 @@ class Hunt(Relaying):
         self._deadline = context.timers.time() + context.settings.slot_wait_s
         self._tried: dict[str, float] = {}
         self._silent: dict[int, str] = {}  # branches that have shown no sign of life → worker
+        self._silences = 0
         self._waits = False
 
     def next(self) -> None:
@@ -60,9 +63,12 @@ class Hunt(Relaying):
             self._pool.hurry()
             self.context.timers.call_later(POLL_S, self.next)
             return
-        self._pool.take(self._call_id, worker.name)
         request = sip.clone(self._invite)
         self.context.record(request, self._phone, worker.port, to_phone=False)
+        if len(bytes(request)) > MESSAGE_BYTES_MAX:
+            self.run(self.fork.settle(513))
+            return
+        self._pool.take(self._call_id, worker.name)
         # its silence is noticed much sooner than by timer B
         number = self.send(request, Flow("int", LOOPBACK, worker.port))
         self._silent[number] = worker.name
@@ -86,7 +92,11 @@ class Hunt(Relaying):
             self._tried[worker] = self.context.timers.time()
             self._pool.refused(worker)
             self.run(self.fork.dropped(number))
-            self.next()
+            self._silences += 1
+            if self._silences < SILENCES_MAX:
+                self.next()
+            else:
+                self.run(self.fork.settle(503))
 
     def failed(self, number: int, status: int, response: SipResponse | None) -> bool:
         worker = self._silent.pop(number, None)

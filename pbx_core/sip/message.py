@@ -38,6 +38,7 @@ REASONS = {
     407: "Proxy Authentication Required",
     503: "Service Unavailable",
     505: "Version Not Supported",
+    513: "Message Too Large",
 }
 _TOKEN = re.compile(r"^[A-Za-z0-9.!%*_+`'~-]+$")
 _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "expires")

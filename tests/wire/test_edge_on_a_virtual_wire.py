@@ -246,6 +246,26 @@ def test_a_silent_worker_is_passed_over(net: Net) -> None:
     assert alive.requests
 
 
+def test_a_call_that_no_worker_reacts_to_is_told_so_soon(net: Net) -> None:
+    alice, workers = net.phone(), [net.worker(n, capacity=4) for n in range(5)]
+    for worker in workers:
+        worker.silent = True
+    before = net.time.time()
+    _, answer = alice.invite("101", ACME, f"sip:102@{ACME}")
+    assert answer is not None and answer.status_code == 503
+    assert net.time.time() - before < 10
+
+
+def test_an_invite_too_large_for_a_worker_is_refused_at_once(net: Net) -> None:
+    alice, worker = net.phone(), net.worker()
+    request = alice.request("INVITE", f"sip:102@{ACME}", "101", ACME, Subject="x" * 4000)
+    challenge = alice.send(request)
+    assert challenge is not None
+    answer = alice.send(alice.authorised(request, challenge, f"pw-{ACME}-101"))
+    assert answer is not None and answer.status_code == 513
+    assert not worker.raw and net.edge.pool.calls == 0
+
+
 def test_a_call_whose_worker_died_in_the_middle_is_not_begun_again_elsewhere(net: Net) -> None:
     alice, dying, other = net.phone(), net.worker(1, capacity=4), net.worker(0)
     dying.answer = lambda *_: 180
