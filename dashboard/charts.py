@@ -74,11 +74,12 @@ def volume(frame: pd.DataFrame, colours: Palette, window: Window) -> go.Figure:
 
 
 def talk(frame: pd.DataFrame, colours: Palette, window: Window) -> go.Figure:
-    """Minutes talked."""
-    sums = frame.groupby("bucket", as_index=False).talk_s.sum()
+    """Minutes talked. The two hours of one name, when clocks are put back, are one bar: plotly would draw the second
+    over the first."""
+    sums = frame.assign(bucket=wall(frame.bucket)).groupby("bucket", as_index=False).talk_s.sum()
     figure = go.Figure()
     figure.add_bar(
-        x=wall(sums.bucket), y=sums.talk_s / 60, name="Talk time", width=window.bar_ms, marker={"color": colours.accent}
+        x=sums.bucket, y=sums.talk_s / 60, name="Talk time", width=window.bar_ms, marker={"color": colours.accent}
     )
     figure.update_layout(showlegend=False)
     figure.update_yaxes(rangemode="tozero")

@@ -31,7 +31,7 @@ def watch(call_id: str, shown: str) -> None:
     """While something is still being made, look again; draw the page anew when it has come further."""
     viewer = session.viewer()
     detail = find(viewer, call_id)
-    if detail is None or revision(progress.of(viewer.context.db, detail)) != shown:
+    if detail is None or revision(progress.of(viewer.context.db, viewer.context.clock, detail)) != shown:
         st.rerun()
 
 
@@ -54,7 +54,7 @@ def content() -> None:
         return
     params = st.query_params.to_dict()
     carried = {**filters.carried(params), **filters.place(params)}
-    state = progress.of(viewer.context.db, detail)
+    state = progress.of(viewer.context.db, viewer.context.clock, detail)
     wish = player.review(call_id, revision(state), urlencode(carried), viewer.tenant.time_zone)
     if state.pending:
         watch(call_id, revision(state))

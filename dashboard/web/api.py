@@ -111,7 +111,7 @@ def _reading(api: FastAPI, context: Context) -> None:
         flt = filters.read(request.query_params, tenant_of(context, session).time_zone)
         known = names(context, session)
         newer, older = queries.neighbours(reader, scope, call_id, flt)
-        state = progress.of(context.db, detail)
+        state = progress.of(context.db, context.clock, detail)
         return _answer(
             {
                 "cdr": records.to_json(detail.cdr),

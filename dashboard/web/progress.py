@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from analytics.queries import CallDetail
 from dashboard.web import plain
+from pbx_core.clock import Clock
 from pbx_core.store import jobs
 
 
@@ -25,6 +26,12 @@ class Stage(StrEnum):
     FAILED = "failed"
 
 
+LATE_S = 600.0  # an hour of sound is prepared in well under a minute
+PREPARED = "The recording is being prepared. This page refreshes by itself."
+LATE = (
+    "The recording has not arrived yet, though the call ended more than ten minutes ago. It waits for the recorder or "
+    "for space on the disk, or it was put aside as damaged: the log of `callbench recorder` says which."
+)
 PENDING = frozenset({Stage.PREPARING, Stage.QUEUED, Stage.RUNNING})
 
 
@@ -42,7 +49,7 @@ class Progress:
         return self.stage in PENDING
 
 
-def of(db: sa.Engine, detail: CallDetail) -> Progress:
+def of(db: sa.Engine, clock: Clock, detail: CallDetail) -> Progress:
     """The state of a call's recording and transcript, from the warehouse and the job table."""
     cdr = detail.cdr
     if cdr.recording_id is None:
@@ -53,7 +60,8 @@ def of(db: sa.Engine, detail: CallDetail) -> Progress:
         return _of_transcript(detail)
     job = jobs.look(db, "transcribe", cdr.recording_id)
     if detail.recording is None and job is None:
-        return Progress(Stage.PREPARING, "The recording is being prepared. This page refreshes by itself.")
+        late = (clock.now() - cdr.ended_at).total_seconds() > LATE_S
+        return Progress(Stage.PREPARING, LATE if late else PREPARED)
     if job is None:
         return Progress(Stage.QUEUED, "The transcription has not been queued yet. This page refreshes by itself.")
     if job.state == "failed":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -26,20 +27,28 @@ def detail(world, **changes) -> CallDetail:
 def test_the_way_from_the_end_of_a_call_to_its_text(world) -> None:
     call = detail(world, recording=None)
     assert call.cdr.recording_id
-    assert progress.of(world.db, call).stage is Stage.PREPARING
+    assert progress.of(world.db, world.clock, call).stage is Stage.PREPARING
     for name in ("earlier", call.cdr.recording_id):
         jobs.enqueue(world.db, world.clock, "transcribe", name, world.acme.tenant_id, {})
-    state = progress.of(world.db, detail(world))
+    state = progress.of(world.db, world.clock, detail(world))
     assert (state.stage, state.position, state.pending) == (Stage.QUEUED, 2, True) and "1 before it" in state.sentence
     first = jobs.lease(world.db, world.clock, "transcribe", "t", 30)
-    assert first and "it is next" in progress.of(world.db, detail(world)).sentence
+    assert first and "it is next" in progress.of(world.db, world.clock, detail(world)).sentence
     taken = jobs.lease(world.db, world.clock, "transcribe", "t", 30)
-    assert taken and progress.of(world.db, detail(world)).stage is Stage.RUNNING
+    assert taken and progress.of(world.db, world.clock, detail(world)).stage is Stage.RUNNING
     jobs.retry_later(world.db, world.clock, taken, "the model was busy")
-    assert "the model was busy" in progress.of(world.db, detail(world)).sentence
+    assert "the model was busy" in progress.of(world.db, world.clock, detail(world)).sentence
     jobs.finish(world.db, world.clock, taken, "the recording cannot be decoded")
-    state = progress.of(world.db, detail(world))
+    state = progress.of(world.db, world.clock, detail(world))
     assert (state.stage, state.pending) == (Stage.FAILED, False) and "cannot be decoded" in state.sentence
+
+
+def test_a_recording_that_does_not_come_is_not_promised_for_ever(world) -> None:
+    call = detail(world, recording=None)
+    assert "refreshes by itself" in progress.of(world.db, world.clock, call).sentence
+    long_ago = replace(call.cdr, ended_at=world.clock.now() - timedelta(minutes=11))
+    state = progress.of(world.db, world.clock, replace(call, cdr=long_ago))
+    assert state.stage is Stage.PREPARING and "has not arrived" in state.sentence and "damaged" in state.sentence
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,7 @@ def test_a_filed_transcript_is_the_last_word(world, status: str, stage: Stage) -
     )
     assert spoken.transcript
     transcript = replace(spoken.transcript, status=status, reason="language 'ky' is not supported")
-    state = progress.of(world.db, detail(world, transcript=transcript))
+    state = progress.of(world.db, world.clock, detail(world, transcript=transcript))
     assert (state.stage, state.pending) == (stage, False)
 
 
@@ -60,5 +69,5 @@ def test_a_call_without_recording_says_why(world) -> None:
     call = facts.make_call(
         random.Random(3), world.acme, world.clock.now(), disposition=Disposition.ANSWERED, recorded=False
     )
-    state = progress.of(world.db, CallDetail(call.cdr, None, None, None, ()))
+    state = progress.of(world.db, world.clock, CallDetail(call.cdr, None, None, None, ()))
     assert state.stage is Stage.NOT_RECORDED and "disk_full" in state.sentence and not state.pending
