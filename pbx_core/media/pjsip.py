@@ -115,7 +115,7 @@ class _Leg(pj.Call):  # type: ignore[misc]
 
     def listen(self, mono_s: float, silence_s: float) -> None:
         """Look whether RTP or RTCP still comes."""
-        if self.state != pj.PJSIP_INV_STATE_CONFIRMED or not self.watch.count:
+        if self.state not in _ANSWERED or not self.watch.count:
             return
         try:
             stat = self.getStreamStat(0)

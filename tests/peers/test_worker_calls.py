@@ -205,6 +205,15 @@ def test_a_phone_that_vanishes_is_talked_to_no_longer(worker: WorkerProcess, ali
     assert cdr.talk_s == pytest.approx(2.0, abs=1.2)
 
 
+@pytest.mark.parametrize("worker", [{"media_silence_s": 2.0}], indirect=True)
+def test_a_caller_that_vanishes_before_its_ack_holds_nobody(worker: WorkerProcess, bob: Path) -> None:
+    called = worker.peer("bob", sip.answers(bob) + BOB_IS_HUNG_UP)
+    worker.peer("alice", sip.invite() + sip.progress() + sip.receive("200") + sip.pause(15_000))
+    worker.finished(called)
+    cdr = worker.only_cdr()
+    assert (cdr.cause, cdr.hangup_party) == ("no media from the caller for 2 s", "system")
+
+
 @pytest.mark.parametrize("worker", [{"disk_stop_share": 1.0}], indirect=True)
 def test_on_a_full_disk_the_call_goes_on_unrecorded(worker: WorkerProcess) -> None:
     called = worker.peer("bob", sip.answers(None) + BOB_IS_HUNG_UP)
