@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -45,6 +46,7 @@ def callbench(ctx: click.Context, data: Path) -> None:
 
 def main() -> None:
     """Entry point: an expected error becomes one clear sentence and exit code 1, never a traceback."""
+    os.umask(0o027)  # what is written here is about people's calls: nobody outside our group reads it
     try:
         callbench(standalone_mode=True)
     except CallbenchError as error:
