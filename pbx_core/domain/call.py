@@ -37,6 +37,7 @@ RING, MAX, LINGER = "ring", "max", "linger"  # the timers
 LINGER_S = 3.0  # a phone that does not confirm its BYE holds the record back no longer than this
 SYSTEM = "system"
 BUSY_STATUSES = (486, 600)
+NEVER_CONNECTED = (487, 488)  # the caller's own end of an INVITE that our 200 came too late for: nobody talked
 
 
 class State(StrEnum):
@@ -71,6 +72,7 @@ class Call:
     open_legs: frozenset[Party] = frozenset()
     held_by: frozenset[Party] = frozenset()
     answered: bool = False
+    confirmed: bool = False  # the caller's ACK came
     outcome: Outcome | None = None
 
 
@@ -156,8 +158,14 @@ def relayed(status: int) -> int:
     return status if 400 <= status <= 699 else 480
 
 
+def _confirmed(call: Call, event: CallEvent) -> Result:
+    return replace(call, confirmed=True), ()
+
+
 def _leg_ended_talking(call: Call, event: CallEvent) -> Result:
     status, leg = int(event.detail["status"]), _leg(event)
+    if leg is Party.CALLER and not call.confirmed and status in NEVER_CONNECTED:
+        return _leg_ended_early(call, event)
     normal = 200 <= status < 300
     cause = f"{leg} hung up" if normal else f"{status} {event.detail['reason']}".strip()
     return _end(_without(call, leg), Outcome(Disposition.ANSWERED, cause, leg, event.mono_s))
@@ -283,7 +291,7 @@ _UNANSWERED: dict[EventType, Rule] = {
 }
 _TALKING: dict[EventType, Rule] = {
     EventType.RINGING: _note,  # another phone of the callee still rings
-    EventType.CONFIRMED: _note,
+    EventType.CONFIRMED: _confirmed,
     EventType.ENDED: _leg_ended_talking,
     EventType.HELD: _held,
     EventType.UNHELD: _unheld,
