@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 import httpx
+import imageio_ffmpeg
 import soundfile
 
 from pbx_core.domain import records
@@ -93,11 +96,6 @@ def _part(kind: type[Any], body: Any) -> Any:
 
 
 def _sound_faults(content: bytes, recording: records.RecordingRecord) -> list[str]:
-    import hashlib
-    import subprocess
-
-    import imageio_ffmpeg
-
     if hashlib.sha256(content).hexdigest() != recording.sha256:
         return ["the bytes served do not match the checksum"]
     with tempfile.TemporaryDirectory() as scratch:

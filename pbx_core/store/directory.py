@@ -113,7 +113,7 @@ def ha1(algorithm: str, user: str, realm: str, password: str) -> str:
 
 
 def new_sip_password() -> str:
-    """24 random characters, about 143 bits; made by us, shown once."""
+    """24 random characters, 144 bits; made by us, shown once."""
     return secrets.token_urlsafe(18)
 
 

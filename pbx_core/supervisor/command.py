@@ -17,10 +17,8 @@ from pbx_core.clock import SystemClock
 from pbx_core.domain import records
 from pbx_core.settings import Settings, load
 from pbx_core.store import engine, heartbeat
+from pbx_core.supervisor import plan, supervisor
 from pbx_core.supervisor import status as status_
-from pbx_core.supervisor import supervisor
-
-READY_S = 60.0  # starting takes about 6 s on two idle cores
 
 
 @click.command()
@@ -64,15 +62,15 @@ def status(data: Path, as_json: bool) -> None:
     """Say what runs, since when, with how many phones and calls. Exit code 1 when nothing runs."""
     settings = load(data)
     db = engine.connect(settings)
-    now = status_.gather(settings, db)
+    now = status_.gather(settings, db, SystemClock())
     if as_json:
         click.echo(json.dumps(records.to_json(now)))
     else:
-        _draw(Console(), now)
+        _draw(Console(), now, settings)
     sys.exit(0 if now.running else 1)
 
 
-def _draw(console: Console, now: status_.SystemStatus) -> None:
+def _draw(console: Console, now: status_.SystemStatus, settings: Settings) -> None:
     if not now.running:
         console.print("Callbench is not running on this data directory. Start it with `callbench up`.")
     table = Table("process", "state", "pid", "since", "detail", box=None, pad_edge=False)
@@ -87,4 +85,7 @@ def _draw(console: Console, now: status_.SystemStatus) -> None:
     console.print(f"calls: {now.calls} of {now.capacity_calls} that fit now (more workers start as calls come)")
     work = ", ".join(f"{count} {state}" for state, count in sorted(now.jobs.items())) or "none yet"
     console.print(f"recordings being prepared: {now.recordings_waiting}; transcriptions: {work}")
-    console.print(f"disk: {now.disk_free_share:.0%} free")
+    if now.disk_free_share < settings.disk_warn_share:
+        console.print(plan.disk_sentence(now.disk_free_share, settings.disk_stop_share, low=True), style="red")
+    else:
+        console.print(f"disk: {now.disk_free_share:.0%} free")

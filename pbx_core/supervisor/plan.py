@@ -63,3 +63,13 @@ def restart_delay_s(lifetimes_s: Sequence[float]) -> float:
             break
         quick += 1
     return RESTART_DELAYS_S[min(quick, len(RESTART_DELAYS_S) - 1)]
+
+
+def disk_sentence(free_share: float, stop_share: float, *, low: bool) -> str:
+    """What is said when the free share of the volume (0..1) has crossed the warning line."""
+    if not low:
+        return f"The disk has space again: {free_share:.0%} free."
+    return (
+        f"The disk is running full: {free_share:.1%} free. Calls go on; below {stop_share:.0%} no new recording is "
+        "started. Free space on the volume of the data directory."
+    )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from pbx_core.clock import Clock
 from pbx_core.media import spool
 from pbx_core.settings import Settings
 from pbx_core.store import jobs, services
@@ -43,9 +43,9 @@ class SystemStatus:
         return any(p.alive and p.name == "supervisor" for p in self.processes)
 
 
-def gather(settings: Settings, db: sa.Engine) -> SystemStatus:
+def gather(settings: Settings, db: sa.Engine, clock: Clock) -> SystemStatus:
     """Read the board, the bindings, the spool and the job table."""
-    now = time.time()
+    now = clock.now().timestamp()
     rows = [ProcessStatus(s.name, s.pid, s.alive(now), now - s.started_at, s.detail) for s in services.all_services(db)]
     workers = [p for p in rows if p.alive and p.name.startswith("worker-")]
     disk = shutil.disk_usage(settings.data)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import IO
 
 import sqlalchemy as sa
@@ -59,10 +60,11 @@ class Supervisor:
         self._children: list[Child] = []
         self._workers = 0
         self._board_read = 0.0
+        self._disk_low = False
 
     def run(self, stop: threading.Event) -> None:
         """Start everything, tend it until `stop` is set, then stop everything."""
-        _forget_dead(self._db)
+        _forget_dead(self._db, self._clock)
         for spec in plan.fixed_processes(self._settings.transcribers):
             self._add(spec)
         self._grow()
@@ -96,6 +98,7 @@ class Supervisor:
         if time.monotonic() - self._board_read >= BOARD_S:
             self._board_read = time.monotonic()
             self._grow()
+            self._watch_disk()
 
     def _grow(self) -> None:
         try:
@@ -115,30 +118,28 @@ class Supervisor:
             self._add(plan.worker(self._workers))
             self._workers += 1
 
+    def _watch_disk(self) -> None:
+        """Say once when space runs low, and once when there is enough again."""
+        usage = shutil.disk_usage(self._settings.data)
+        low = usage.free < self._settings.disk_warn_share * usage.total
+        if low is not self._disk_low:
+            self._disk_low = low
+            sentence = plan.disk_sentence(usage.free / usage.total, self._settings.disk_stop_share, low=low)
+            _log.error("disk", extra={"detail": sentence, "alarm": low})
+            self._say(sentence)
+
     def _add(self, spec: plan.ProcessSpec) -> None:
         child = Child(spec, self._settings, self._environment)
         child.start()
         self._children.append(child)
 
 
-def _forget_dead(db: sa.Engine) -> None:
+def _forget_dead(db: sa.Engine, clock: Clock) -> None:
     """Take rows of processes that no longer exist off the board."""
-    now = time.time()
+    now = clock.now().timestamp()
     for row in services.all_services(db):
         if not row.alive(now):
             services.gone(db, row.name, row.pid)
-
-
-def wait_ready(
-    db: sa.Engine, names: Iterable[str], stop: threading.Event, timeout_s: float, *, now: Callable[[], float]
-) -> list[str]:
-    """Wait until all names are alive on the board; returns those still missing at the end."""
-    deadline = time.monotonic() + timeout_s
-    missing = list(names)
-    while missing and time.monotonic() < deadline and not stop.wait(0.1):
-        alive = {s.name for s in services.all_services(db) if s.alive(now())}
-        missing = [name for name in missing if name not in alive]
-    return missing
 
 
 def default_environment() -> dict[str, str]:

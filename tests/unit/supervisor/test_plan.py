@@ -61,3 +61,10 @@ def test_a_worker_whose_heart_stopped_gives_no_room() -> None:
 def test_quick_deaths_slow_the_restart_but_never_beyond_ten_seconds(lifetimes: list[float], delay: float) -> None:
     assert plan.restart_delay_s(lifetimes) == delay
     assert delay < 10
+
+
+def test_a_disk_that_runs_full_is_told_with_what_goes_on_and_what_to_do() -> None:
+    said = plan.disk_sentence(0.083, 0.05, low=True)
+    assert "8.3% free" in said
+    assert "below 5% no new recording" in said
+    assert "space again" in plan.disk_sentence(0.5, 0.05, low=False)

@@ -58,3 +58,9 @@ def test_details_of_a_process_are_text_not_markup(world: World) -> None:
     done = CliRunner().invoke(callbench, ["--data", str(world.settings.data), "status"], terminal_width=200)
     assert "[red]x[/]" in done.output.replace("\n", "")
     assert "None" not in done.output
+
+
+def test_a_disk_below_the_warning_line_is_said(world: World) -> None:
+    environment = {"CALLBENCH_DISK_WARN_SHARE": "1.0"}  # every disk is fuller than that
+    done = CliRunner().invoke(callbench, ["--data", str(world.settings.data), "status"], env=environment)
+    assert "running full" in done.output
