@@ -24,7 +24,6 @@ from pbx_core.errors import ConfigError
 
 RATE = 16_000
 VERSION = "asr-1"  # names the rules below; change one, change the version
-WINDOW_S = 30.0
 WINDOW_FRAMES = 3000
 TRIM_S_MIN = 2.0  # shorter chunks keep the full window: trimmed, their error rate rises
 BATCH_MAX = 4

@@ -13,7 +13,9 @@ from pbx_core.domain.records import CallEventRecord, Party
 class EventType(StrEnum):
     """Every kind of event; beside it the fields of `detail`. The names are what stands in the journal."""
 
-    OPENED = "opened"  # the caller's INVITE: see OPENED_FIELDS
+    # the caller's INVITE: tenant_id, domain, direction, caller_number, caller_name, callee_number, sip_call_id,
+    # source, worker, ring_s, call_s_max
+    OPENED = "opened"
     DIALED = "dialed"  # our INVITE to the callee went out: sip_call_id
     DIAL_FAILED = "dial_failed"  # it could not: reason
     RINGING = "ringing"  # callee, 180 or 183: status, media (early media runs)
@@ -32,21 +34,6 @@ class EventType(StrEnum):
     ENGINE_ERROR = "engine_error"  # reason
     SHUTDOWN = "shutdown"  # the worker is told to stop
     ABORTED = "aborted"  # recovery found the call open after its worker had died: reason
-
-
-OPENED_FIELDS = (
-    "tenant_id",
-    "domain",
-    "direction",
-    "caller_number",
-    "caller_name",
-    "callee_number",
-    "sip_call_id",
-    "source",
-    "worker",
-    "ring_s",
-    "call_s_max",
-)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ T1 = 0.5  # round-trip estimate, seconds
 T2 = 4.0
 LIFE = 64 * T1  # timers B, F, H, J, L, M
 TIMER_C = 185.0  # an INVITE branch that only rings; must be > 180 s
-TIMER_I = 5.0
 
 
 class Handle(Protocol):

@@ -55,10 +55,6 @@ class Guard:
         held = self._accounts.get((host, account))
         return held is not None and held[0] > now
 
-    def banned_count(self, now: float) -> int:
-        """Hosts banned now."""
-        return sum(1 for s in self._sources.values() if s.banned_until > now)
-
     def unauthenticated(self, host: str, now: float) -> bool:
         """Count a request nobody vouches for; False: drop it silently."""
         source = self._source(host)

@@ -125,7 +125,7 @@ class Supervisor:
         if low is not self._disk_low:
             self._disk_low = low
             sentence = plan.disk_sentence(usage.free / usage.total, self._settings.disk_stop_share, low=low)
-            _log.error("disk", extra={"detail": sentence, "alarm": low})
+            _log.warning("disk", extra={"detail": sentence, "alarm": low})
             self._say(sentence)
 
     def _add(self, spec: plan.ProcessSpec) -> None:

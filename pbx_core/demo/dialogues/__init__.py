@@ -18,7 +18,6 @@ from pbx_core.errors import InputError
 FOLDER = Path(__file__).parent
 SAMPLE_RATE = 8000
 NAMES = ("sales", "complaint", "crosstalk", "appointment", "appointment_ru")
-MISSED_RING_S = 6.0  # the demonstration's fifth kind of call has no sound: it rings so long and nobody answers
 
 
 @dataclass(frozen=True)
