@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_DATA ?= demo-data
 CALLS ?= 20
 
-.PHONY: demo test setup test-tools lint types contracts bench-call bench dialogues screenshots clean
+.PHONY: demo test setup test-tools lint types contracts pjsip pjsip-remove bench-call bench dialogues screenshots clean
 
 demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 ends by itself
 	$(BIN)/callbench --data $(DEMO_DATA) demo $(if $(EXIT),--exit)
@@ -37,6 +37,12 @@ types: setup
 
 contracts: setup
 	$(BIN)/lint-imports
+
+pjsip: setup  ## the engine with 256 calls per process instead of 2, from Debian's source; pjsip-remove: back
+	@sh tools/pjsip/build.sh install $(BIN)/python
+
+pjsip-remove:
+	@sh tools/pjsip/build.sh remove $(BIN)/python
 
 bench-call: setup test-tools  ## CALLS=20 simultaneous recorded calls, sipp on both ends; last line is JSON
 	$(BIN)/python tests/bench/bench_call.py --calls $(CALLS)

@@ -48,7 +48,10 @@ class Settings(BaseSettings):
 
     # workers
     worker_port_base: int = Field(default=5080, description="worker n listens on 127.0.0.1:worker_port_base+n, UDP")
-    rtp_port_base: int = Field(default=20000, description="worker n uses 100 RTP ports from rtp_port_base+100*n")
+    rtp_port_base: int = Field(
+        default=20000, description="worker n uses 100 RTP ports from rtp_port_base+100*n (own build: 1100)"
+    )
+    worker_calls_max: int = Field(default=0, ge=0, description="calls per worker; 0: as many as its engine takes")
     workers_min: int = Field(default=1, description="workers started at once")
     workers_max: int = Field(default=24, description="never more; a wheel worker holds 2 calls in about 14 MB")
     spare_calls_min: int = Field(default=4, description="the supervisor starts workers until so many calls fit")

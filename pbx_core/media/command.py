@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from pbx_core import log
 from pbx_core.clock import Clock, SystemClock
+from pbx_core.errors import ConfigError
 from pbx_core.feed import Journal
 from pbx_core.media import cpu, probe
 from pbx_core.media.options import AccountOptions, EngineOptions
@@ -31,6 +33,8 @@ PUMP_S = 0.005  # the engine is served so often while there are calls
 IDLE_PUMP_S = 0.02  # and while there are none: an INVITE may wait so long; costs 1.2 % of a core instead of 2.6 %
 DRAIN_S = 4.0  # running calls have so long to end after SIGTERM
 REALTIME_PRIORITY = 20
+PORTS_PER_LEG = 2.1  # RTP and RTCP, and a tenth of the legs may still be closing theirs
+PORT_MAX = 65535
 
 
 @click.command()
@@ -53,8 +57,10 @@ async def _run(settings: Settings, name: str, slot: int, clock: Clock) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     db = database.connect(settings)
     legs = probe.legs()
+    if settings.worker_calls_max:
+        legs = min(legs, 2 * settings.worker_calls_max)
     cpu.ask_for_realtime(REALTIME_PRIORITY)
-    options = _options(settings, slot)
+    options = _options(settings, slot, legs)
     engine = Engine(options, clock)
     try:
         engine.add_account("worker", AccountOptions(f"sip:worker@127.0.0.1:{options.sip_port}"))
@@ -64,7 +70,10 @@ async def _run(settings: Settings, name: str, slot: int, clock: Clock) -> None:
 
         def detail() -> dict[str, Any]:
             capacity = 0 if shell.draining else legs // 2
-            return {"sip_port": options.sip_port, "capacity_calls": capacity, "calls": shell.calls}
+            if shell.overloaded:
+                capacity = min(capacity, shell.calls)  # the edge brings no more
+            row = {"sip_port": options.sip_port, "capacity_calls": capacity, "calls": shell.calls}
+            return {**row, "overloaded": True} if shell.overloaded else row
 
         with heartbeat.announced(db, clock, name, detail):
             _log.info("worker serves", extra={"sip_port": options.sip_port, "legs": legs})
@@ -77,12 +86,26 @@ async def _run(settings: Settings, name: str, slot: int, clock: Clock) -> None:
         engine.close()
 
 
-def _options(settings: Settings, slot: int) -> EngineOptions:
+def rtp_ports(settings: Settings, slot: int, legs: int) -> tuple[int, int]:
+    """The first RTP port of a worker and how many are its own, in hundreds: 100 with the packaged engine. ConfigError
+    when they would not end below 65536."""
+    count = 100 * math.ceil(PORTS_PER_LEG * legs / 100)
+    first = settings.rtp_port_base + count * slot
+    if first + count > PORT_MAX + 1:
+        raise ConfigError(
+            f"Worker {slot} has no RTP ports: its {count} would begin at {first}. Lower rtp_port_base or workers_max."
+        )
+    return first, count
+
+
+def _options(settings: Settings, slot: int, legs: int) -> EngineOptions:
+    first, count = rtp_ports(settings, slot, legs)
     return EngineOptions(
         sip_address="127.0.0.1",
         sip_port=settings.worker_port_base + slot,
         rtp_address=public_address(settings),
-        rtp_port=settings.rtp_port_base + 100 * slot,
+        rtp_port=first,
+        rtp_ports=count - 2,  # the engine uses the pair at the end of its range, too
         proxy=f"sip:127.0.0.1:{settings.sip_internal_port};transport=udp;lr",
         silence_s=settings.media_silence_s,
     )
@@ -91,10 +114,13 @@ def _options(settings: Settings, slot: int) -> EngineOptions:
 async def _serve(shell: Worker, stop: asyncio.Event, clock: Clock) -> None:
     """Serve until told to stop, then until the last call has ended or DRAIN_S is over."""
     deadline = float("inf")
+    gauge = cpu.Gauge(clock.monotonic())
     while clock.monotonic() < deadline:
         if stop.is_set() and not shell.draining:
             deadline = clock.monotonic() + DRAIN_S
             shell.drain()
+        gauge.look(clock.monotonic())
+        shell.overloaded = gauge.overloaded
         try:
             shell.turn()
         except Exception:  # noqa: BLE001 - outermost loop: one call's trouble must not end the others

@@ -1,8 +1,10 @@
-"""Processor time for the sound: asking for real-time priority, and how long our threads waited for a processor."""
+"""Processor time for the sound: asking for real-time priority, how long our threads waited for a processor, and
+whether there is too little of it for one more call."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from pbx_core import log
@@ -12,16 +14,23 @@ _log = log.get(__name__)
 _TASKS = Path("/proc/self/task")
 Mark = dict[str, int]  # thread id → nanoseconds spent waiting on a run queue
 
+LOOK_S = 1.0  # how often the shares are looked at
+WAITED_SHARE_MAX = 0.10  # of the time a thread stood in the queue: beyond it frames come late
+BUSY_SHARE_MAX = 0.80  # of one processor that a thread used or waited for: a conference bridge has one thread
+CALM_LOOKS = 3  # so many good looks in a row until new calls are taken again
+
+
+@dataclass(frozen=True)
+class Times:
+    """What one thread has had since it began, in nanoseconds."""
+
+    ran_ns: int
+    waited_ns: int
+
 
 def mark() -> Mark:
     """The waiting so far of each thread; empty where the kernel does not tell (not Linux)."""
-    found: Mark = {}
-    try:
-        for task in _TASKS.iterdir():
-            found[task.name] = int((task / "schedstat").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return found  # a thread ended meanwhile, or there is no such file
-    return found
+    return {thread: times.waited_ns for thread, times in _times().items()}
 
 
 def waited_s(since: Mark) -> float | None:
@@ -31,10 +40,66 @@ def waited_s(since: Mark) -> float | None:
     return max(waits) / 1e9 if waits else None
 
 
-def ask_for_realtime(priority: int) -> None:
+def ask_for_realtime(priority: int) -> bool:
     """Run this thread and those it starts round-robin before all normal ones (1..99): it matters more for the sound
-    than processor time itself. Without the right to it, go on with a warning."""
+    than processor time itself. Without the right to it, go on with a warning. Whether it was granted."""
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
     except (OSError, AttributeError) as error:
         _log.warning("no real-time priority: sound may suffer on a busy machine", extra={"reason": str(error)})
+        return False
+    return True
+
+
+class Gauge:
+    """Says whether our threads still get the processor that they need. Times are monotonic seconds."""
+
+    def __init__(self, now: float) -> None:
+        self._looked = now
+        self._times = _times()
+        self._calm = CALM_LOOKS
+        self.overloaded = False
+
+    def look(self, now: float) -> None:
+        """Call often; looks once per LOOK_S."""
+        if now - self._looked < LOOK_S:
+            return
+        times = _times()
+        waited, busy = shares(self._times, times, now - self._looked)
+        self._looked, self._times = now, times
+        strained = too_little(waited, busy)
+        self._calm = 0 if strained else self._calm + 1
+        if (overloaded := self._calm < CALM_LOOKS) is not self.overloaded:
+            self.overloaded = overloaded
+            figures = {"waited_share": round(waited, 3), "busy_share": round(busy, 3), "alarm": overloaded}
+            _log.warning("no new calls: too little processor time" if overloaded else "new calls again", extra=figures)
+
+
+def shares(before: dict[str, Times], after: dict[str, Times], seconds: float) -> tuple[float, float]:
+    """Of the threads alive at both times: the largest share of the time spent waiting, and the largest spent running
+    or waiting. 0.0 where nothing is known."""
+    waits = [0.0]
+    busy = [0.0]
+    for thread in before.keys() & after.keys():
+        ran_ns = after[thread].ran_ns - before[thread].ran_ns
+        waited_ns = after[thread].waited_ns - before[thread].waited_ns
+        waits.append(waited_ns / 1e9 / seconds)
+        busy.append((ran_ns + waited_ns) / 1e9 / seconds)
+    return max(waits), max(busy)
+
+
+def too_little(waited: float, busy: float) -> bool:
+    """Whether with such shares one more call would cost the quality of those that run."""
+    return waited > WAITED_SHARE_MAX or busy > BUSY_SHARE_MAX
+
+
+def _times() -> dict[str, Times]:
+    """What each thread has had; empty where the kernel does not tell (not Linux)."""
+    found: dict[str, Times] = {}
+    try:
+        for task in _TASKS.iterdir():
+            ran, waited, _ = (task / "schedstat").read_text().split()
+            found[task.name] = Times(int(ran), int(waited))
+    except (OSError, ValueError):
+        return found  # a thread ended meanwhile, or there is no such file
+    return found

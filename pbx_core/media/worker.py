@@ -79,6 +79,7 @@ class Worker:
         self._tapes_watched = clock.monotonic()
         self._unmarked: list[tuple[Tape, Cdr]] = []  # ended, their end mark not written yet
         self.draining = False
+        self.overloaded = False  # too little processor time for one more call
 
     @property
     def calls(self) -> int:
@@ -123,7 +124,7 @@ class Worker:
     # calls
 
     def _incoming(self, report: PortEvent) -> None:
-        if self.draining or self._port.legs_in_use() + 1 > self._legs:
+        if self.draining or self.overloaded or self._port.legs_in_use() + 1 > self._legs:
             self._port.hangup(report.handle, 503, "No Slot", {})
             return
         try:

@@ -11,6 +11,7 @@ from pbx_core.store.services import Service
 RESTART_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0)  # after the n-th quick death in a row; capped so that 10 s are kept
 QUICK_DEATH_S = 5.0  # a process that lived longer starts again without delay
 CAPACITY_GUESS = 2  # calls per worker until the first one has probed its engine
+STRONG_CALLS = 50  # a worker that holds so many is bounded by its processor, not by its engine
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,26 @@ def worker(slot: int) -> ProcessSpec:
     return ProcessSpec(f"worker-{slot}", ("worker", "--slot", str(slot)), 0)
 
 
-def workers_wanted(running: int, board: Iterable[Service], now: float, *, spare: int, least: int, most: int) -> int:
-    """How many workers should run so that `spare` more calls fit at once, and a quarter more than are under way.
+def workers_wanted(
+    running: int, board: Iterable[Service], now: float, *, spare: int, least: int, most: int, cores: int
+) -> int:
+    """How many workers should run so that `spare` more calls fit at once, and a quarter more than are under way; with
+    a strong engine one per core at least. While one says that it lacks processor time, more would only make it worse.
 
     `running` counts started worker processes, on the board or not yet; it never shrinks: an idle worker costs about
     1 % of a core, stopping one could meet a call just arriving."""
     rows = [s for s in board if s.name.startswith("worker-") and s.alive(now)]
     capacities = [int(s.detail.get("capacity_calls", CAPACITY_GUESS)) for s in rows]
     each = max(capacities, default=CAPACITY_GUESS) or 1
+    least = max(running, least, min(cores, most) if each >= STRONG_CALLS else 0)
+    if any(s.detail.get("overloaded") for s in rows):
+        return least
     calls = sum(int(s.detail.get("calls", 0)) for s in rows)
     starting = max(0, running - len(rows))
     free = sum(capacities) + starting * each - calls
     missing = max(spare, calls // 4) - free
     more = math.ceil(missing / each) if missing > 0 else 0
-    return max(running, least, min(most, running + more))
+    return max(least, min(most, running + more))
 
 
 def restart_delay_s(lifetimes_s: Sequence[float]) -> float:

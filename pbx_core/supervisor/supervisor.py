@@ -113,6 +113,7 @@ class Supervisor:
             spare=self._settings.spare_calls_min,
             least=self._settings.workers_min,
             most=self._settings.workers_max,
+            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         )
         while self._workers < wanted:
             self._add(plan.worker(self._workers))

@@ -20,8 +20,8 @@ def board(*workers: tuple[int, int]) -> list[Service]:
     ]
 
 
-def wanted(running: int, rows: list[Service], spare: int = 4, most: int = 24) -> int:
-    return plan.workers_wanted(running, rows, NOW, spare=spare, least=1, most=most)
+def wanted(running: int, rows: list[Service], spare: int = 4, most: int = 24, cores: int = 4) -> int:
+    return plan.workers_wanted(running, rows, NOW, spare=spare, least=1, most=most, cores=cores)
 
 
 def test_an_empty_system_starts_workers_for_the_spare_calls() -> None:
@@ -36,8 +36,20 @@ def test_calls_use_up_the_spare_and_more_workers_start() -> None:
     assert wanted(2, board((2, 2), (2, 1))) == 4
 
 
-def test_a_strong_engine_needs_one_worker() -> None:
-    assert wanted(1, board((256, 3))) == 1
+@pytest.mark.parametrize(("cores", "most", "workers"), [(1, 24, 1), (4, 24, 4), (64, 24, 24)])
+def test_a_strong_engine_gets_one_worker_per_core(cores: int, most: int, workers: int) -> None:
+    assert wanted(1, board((256, 0)), cores=cores, most=most) == workers
+
+
+def test_strong_workers_that_are_full_get_company() -> None:
+    assert wanted(2, board((256, 250), (256, 250)), cores=2) == 3
+
+
+def test_a_worker_without_processor_time_gets_no_company_that_takes_more_of_it() -> None:
+    rows = board((2, 2), (2, 2))
+    assert wanted(2, rows) == 4
+    rows[0].detail["overloaded"] = True
+    assert wanted(2, rows) == 2
 
 
 def test_many_calls_keep_a_quarter_in_reserve() -> None:
