@@ -4,6 +4,7 @@ whether there is too little of it for one more call."""
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,9 +29,21 @@ class Times:
     waited_ns: int
 
 
+def threads() -> dict[str, Times]:
+    """What each of our threads has had, by thread id; empty where the kernel does not tell (not Linux)."""
+    found: dict[str, Times] = {}
+    try:
+        for task in _TASKS.iterdir():
+            ran, waited, _ = (task / "schedstat").read_text().split()
+            found[task.name] = Times(int(ran), int(waited))
+    except (OSError, ValueError):
+        return found  # a thread ended meanwhile, or there is no such file
+    return found
+
+
 def mark() -> Mark:
-    """The waiting so far of each thread; empty where the kernel does not tell (not Linux)."""
-    return {thread: times.waited_ns for thread, times in _times().items()}
+    """The waiting so far of each thread."""
+    return {thread: times.waited_ns for thread, times in threads().items()}
 
 
 def waited_s(since: Mark) -> float | None:
@@ -54,9 +67,10 @@ def ask_for_realtime(priority: int) -> bool:
 class Gauge:
     """Says whether our threads still get the processor that they need. Times are monotonic seconds."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, read: Callable[[], dict[str, Times]] = threads) -> None:
+        self._read = read
         self._looked = now
-        self._times = _times()
+        self._times = read()
         self._calm = CALM_LOOKS
         self.overloaded = False
 
@@ -64,7 +78,7 @@ class Gauge:
         """Call often; looks once per LOOK_S."""
         if now - self._looked < LOOK_S:
             return
-        times = _times()
+        times = self._read()
         waited, busy = shares(self._times, times, now - self._looked)
         self._looked, self._times = now, times
         strained = too_little(waited, busy)
@@ -91,15 +105,3 @@ def shares(before: dict[str, Times], after: dict[str, Times], seconds: float) ->
 def too_little(waited: float, busy: float) -> bool:
     """Whether with such shares one more call would cost the quality of those that run."""
     return waited > WAITED_SHARE_MAX or busy > BUSY_SHARE_MAX
-
-
-def _times() -> dict[str, Times]:
-    """What each thread has had; empty where the kernel does not tell (not Linux)."""
-    found: dict[str, Times] = {}
-    try:
-        for task in _TASKS.iterdir():
-            ran, waited, _ = (task / "schedstat").read_text().split()
-            found[task.name] = Times(int(ran), int(waited))
-    except (OSError, ValueError):
-        return found  # a thread ended meanwhile, or there is no such file
-    return found

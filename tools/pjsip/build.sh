@@ -4,6 +4,7 @@
 #
 #   build.sh install PYTHON   build if needed, then `import pjsua2` of that interpreter gives the own build
 #   build.sh remove PYTHON    back to the wheel
+#   build.sh fingerprint PYTHON   what an installed build is compared with
 #
 # Nothing of the machine's own apt configuration is changed: Debian sid's source index lives in the build folder. apt
 # checks the index by Debian's key; the tarball has to have the hash below as well.
@@ -31,7 +32,7 @@ stop() {
 }
 
 usage() {
-  echo "usage: build.sh install|remove PYTHON" >&2
+  echo "usage: build.sh install|remove|fingerprint PYTHON" >&2
   exit 2
 }
 
@@ -173,5 +174,6 @@ remove() { # python
 case $1 in
 install) install "$2" ;;
 remove) remove "$2" ;;
+fingerprint) fingerprint "$2" ;;
 *) usage ;;
 esac
