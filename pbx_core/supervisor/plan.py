@@ -44,7 +44,8 @@ def workers_wanted(
     running: int, board: Iterable[Service], now: float, *, spare: int, least: int, most: int, cores: int
 ) -> int:
     """How many workers should run so that `spare` more calls fit at once, and a quarter more than are under way; with
-    a strong engine one per core at least. While one says that it lacks processor time, more would only make it worse.
+    a strong engine one per core at least, and no more than that until the first has said how strong it is. While one
+    says that it lacks processor time, more would only make it worse.
 
     `running` counts started worker processes, on the board or not yet; it never shrinks: an idle worker costs about
     1 % of a core, stopping one could meet a call just arriving."""
@@ -52,6 +53,8 @@ def workers_wanted(
     capacities = [int(s.detail.get("capacity_calls", CAPACITY_GUESS)) for s in rows]
     each = max(capacities, default=CAPACITY_GUESS) or 1
     least = max(running, least, min(cores, most) if each >= STRONG_CALLS else 0)
+    if not rows:
+        most = max(least, min(cores, most))
     if any(s.detail.get("overloaded") for s in rows):
         return least
     calls = sum(int(s.detail.get("calls", 0)) for s in rows)

@@ -28,6 +28,12 @@ def test_an_empty_system_starts_workers_for_the_spare_calls() -> None:
     assert wanted(0, []) == 2
 
 
+def test_until_the_first_worker_has_spoken_there_are_no_more_than_cores() -> None:
+    assert wanted(0, [], spare=100) == 4
+    assert wanted(4, board((256, 0)), spare=100) == 4
+    assert wanted(4, board((2, 0)), spare=100, most=99) == 50
+
+
 def test_workers_that_are_starting_count() -> None:
     assert wanted(2, []) == 2
 
