@@ -93,6 +93,21 @@ class Cdr:
     worker: str
     definition_version: str
     legs: tuple[LegRecord, ...] = field(default=())
+    conversation_id: str = ""  # calls that are one story: the first call's id; "" its own
+    did: str = ""  # E.164, inbound
+    trunk_id: str = ""  # that brought or carried it
+    answered_by: str = ""  # number that took it first
+    destination: str = ""  # first destination of the model: extension:101, queue:sales, outside:+49…
+    queue: str = ""  # last queue it waited in
+    queue_wait_s: float | None = None  # in that queue, to answer or leaving
+    queue_result: str = ""  # answered, abandoned, key, overflow, empty, callback
+    menu_path: str = ""  # keys pressed in menus: "t,1,i"; t time-out, i wrong key
+    voicemail: bool = False  # it ended with a message
+    transferred: str = ""  # blind, attended: how it was last transferred
+    forwarded_by: str = ""  # extension whose forwarding sent it on
+    recording_pause_s: float = 0.0
+    segments: int = 0  # recordings made in it
+    route: tuple[str, ...] = ()  # destinations passed, in order
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,53 @@ class RecordingRecord:
     quality: str  # ok | degraded | truncated
     quality_reason: str | None  # names every fault: "disk_full", "aborted", "starved: 3.1 % of the callee's frames"
     consent_basis: str
+    segment: int = 1  # of the call: a transfer begins a new one
+    kind: str = "conversation"  # conversation, voicemail (the caller's side alone)
+    caller_number: str = ""  # who spoke on the left in this segment
+    callee_number: str = ""
+    pauses: tuple[tuple[float, float], ...] = ()  # start_s, end_s of exact silence kept for card data
+
+
+@dataclass(frozen=True)
+class RecordingGone:
+    """A recording that was deleted. Kind `recording_gone`, id = recording_id. reason: retention, erased, …"""
+
+    recording_id: str
+    call_id: str
+    tenant_id: str
+    deleted_at: datetime
+    reason: str
+    by: str
+    sha256: str  # of what was deleted: proof of which bytes
+
+
+@dataclass(frozen=True)
+class QueueEvent:
+    """One dated fact of a queue that belongs to no live call: an agent's log-in, pause, a call-back made. Kind
+    `queue_event`, id = event_id. Events of waiting calls are call events."""
+
+    event_id: str
+    tenant_id: str
+    at: datetime
+    queue: str
+    agent: str
+    type: str  # login, logout, pause, unpause, wrap_up_ended, callback_due, callback_done, callback_failed
+    reason: str
+    call_id: str
+
+
+@dataclass(frozen=True)
+class InformRecord:
+    """One try to inform one number. Kind `inform`, id = call_id."""
+
+    call_id: str
+    tenant_id: str
+    campaign_id: str
+    number: str
+    at: datetime
+    result: str  # reached, acknowledged, opted_out, busy, no_answer, failed
+    key: str
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -228,6 +290,9 @@ KINDS: dict[str, type] = {
     "turns": TurnsRecord,
     "transcript": TranscriptRecord,
     "comment": CommentRecord,
+    "recording_gone": RecordingGone,
+    "queue_event": QueueEvent,
+    "inform": InformRecord,
 }
 
 T = TypeVar("T")

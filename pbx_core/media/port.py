@@ -6,7 +6,7 @@ handle, a small number that is never used twice. Nothing here blocks; what happe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 
 class Signal(StrEnum):
-    """What an engine reports of a leg; beside it the fields of `detail`."""
+    """What an engine reports of a leg; beside it the fields of `detail`. RINGING, ANSWERED and ENDED of a leg that we
+    dialled also carry `headers`: the X- headers of the response, names in lower case."""
 
     INCOMING = "incoming"  # an INVITE: message (all of it as text), source ("address:port")
     RINGING = "ringing"  # 18x to our INVITE: status, media
@@ -27,6 +28,8 @@ class Signal(StrEnum):
     MEDIA_LOST = "media_lost"  # no RTP for silence_s: last_media_mono_s, silence_s
     QUALITY = "quality"  # stream, and the fields of domain.quality.StreamSample
     ENDED = "ended"  # the dialog is over, the slot free: status, reason
+    PLAYED = "played"  # what `play` was given has been heard to its end: token
+    TRANSFER = "transfer"  # the phone asks for a transfer: refer_to (URI as given), refer_sub (it wants NOTIFYs)
     REGISTERED = "registered"  # an account's registration: account, status, reason (status 0: removed)
 
 
@@ -79,12 +82,26 @@ class MediaPort(Protocol):
         """End a leg: BYE when it talks, CANCEL when we called and wait, the final response `status` otherwise."""
         ...
 
-    def bridge(self, one: int, two: int) -> None:
-        """Let two legs hear each other from now on, whatever re-INVITEs come."""
+    def hear(self, speaker: int, listener: int, on: bool) -> None:
+        """One leg hears another from now on (or no longer), whatever re-INVITEs come. Any number of pairs mix."""
         ...
 
-    def unbridge(self, one: int, two: int) -> None:
-        """Part them."""
+    def play(self, handle: int, files: Sequence[Path], token: str, loop: bool) -> None:
+        """Play WAV files (mono, 8 kHz, 16 bit) one after another into a leg, then report PLAYED with the token; or
+        over and over. Replaces what was played into it. A file that cannot be played counts as heard, with `fault`
+        in the detail. Legs that hear the same file in a loop share one player."""
+        ...
+
+    def stop_play(self, handle: int) -> None:
+        """The leg no longer hears what `play` began; its PLAYED does not come."""
+        ...
+
+    def mute_recording(self, handle: int, on: bool) -> None:
+        """The leg's recorder takes exact silence (True) or its sound again; the file's time runs on."""
+        ...
+
+    def tell_transfer(self, handle: int, status: int, reason: str, final: bool) -> None:
+        """NOTIFY the phone that asked for a transfer (RFC 3515: event refer, a sipfrag status line)."""
         ...
 
     def start_recording(self, handle: int, path: Path) -> float:

@@ -139,3 +139,224 @@ service = sa.Table(
     sa.Column("heartbeat_at", sa.Float, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),  # JSON; a worker: {"sip_port", "capacity_calls", "calls"}
 )
+
+# the exchange of a tenant: one document, every version kept
+
+pbx_model = sa.Table(
+    "pbx_model",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),  # from 1; the highest is in force
+    sa.Column("document", sa.Text, nullable=False),  # JSON of domain.model.Model
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False, server_default=""),
+    sa.Column("undoes", sa.Integer),  # the version that this one took back
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+did_number = sa.Table(  # whose a public number is: no two tenants have the same
+    "did_number",
+    metadata,
+    sa.Column("number", sa.String(20), primary_key=True),  # E.164
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), nullable=False, index=True),
+)
+
+user_setting = sa.Table(
+    "user_setting",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("number", sa.String(16), primary_key=True),
+    sa.Column("settings", sa.Text, nullable=False),  # JSON of domain.model.UserSettings
+    sa.Column("changed_at", sa.Float, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),  # phone, person id
+)
+
+secret = sa.Table(  # what must be known again in clear, encrypted with the key file of the data directory
+    "secret",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),  # trunk:<id>
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+)
+
+# what runs now; rows of a worker go with it
+
+live_call = sa.Table(
+    "live_call",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("call_id", sa.String(32), primary_key=True),
+    sa.Column("worker", sa.String(32), nullable=False, index=True),
+    sa.Column("state", sa.String(16), nullable=False),  # ringing, talking, parked, waiting, menu, …
+    sa.Column("extensions", sa.Text, nullable=False),  # JSON list: that ring or talk in it
+    sa.Column("slot", sa.String(16), nullable=False, server_default=""),  # park slot
+    sa.Column("detail", sa.Text, nullable=False),  # JSON for people: caller, callee, since, queue, recording …
+    sa.Column("changed_at", sa.Float, nullable=False),
+    sa.Index("live_call_slot", "tenant_id", "slot"),
+)
+
+live_room = sa.Table(
+    "live_room",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("room", sa.String(16), primary_key=True),
+    sa.Column("worker", sa.String(32), nullable=False, index=True),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+)
+
+trunk_state = sa.Table(
+    "trunk_state",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("trunk_id", sa.String(64), primary_key=True),
+    sa.Column("registered_until", sa.Float),  # null: does not register, or is not registered
+    sa.Column("circuit", sa.String(16), nullable=False),  # closed, open, half_open
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row
+    sa.Column("calls", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("changed_at", sa.Float, nullable=False),
+)
+
+queue_call = sa.Table(  # who waits: a live call, or a number that is to be called back
+    "queue_call",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("entry_id", sa.String(32), primary_key=True),  # the call's id, or the call-back's
+    sa.Column("queue", sa.String(64), nullable=False),
+    sa.Column("worker", sa.String(32), nullable=False, index=True),  # "" for a call-back
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("joined_at", sa.Float, nullable=False),  # the place in the line
+    sa.Column("state", sa.String(16), nullable=False),  # waiting, offered, talking, callback
+    sa.Column("offer_id", sa.String(32)),
+    sa.Column("not_before", sa.Float, nullable=False, server_default="0"),  # of a call-back's next try
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Index("queue_call_line", "tenant_id", "queue", "joined_at"),
+)
+
+agent = sa.Table(
+    "agent",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("queue", sa.String(64), primary_key=True),
+    sa.Column("number", sa.String(16), primary_key=True),
+    sa.Column("logged_in_at", sa.Float),
+    sa.Column("pause_reason", sa.Text),  # null: not paused
+    sa.Column("paused_at", sa.Float),
+    sa.Column("offer_id", sa.String(32)),  # rings with this offer now
+    sa.Column("offered_at", sa.Float),
+    sa.Column("entry_id", sa.String(32)),  # talks with this caller now
+    sa.Column("wrap_up_until", sa.Float, nullable=False, server_default="0"),
+    sa.Column("idle_since", sa.Float, nullable=False, server_default="0"),
+    sa.Column("calls", sa.Integer, nullable=False, server_default="0"),  # answered since log-in
+)
+
+voicemail_message = sa.Table(
+    "voicemail_message",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("message_id", sa.String(32), primary_key=True),  # the recording's id
+    sa.Column("mailbox", sa.String(16), nullable=False),
+    sa.Column("call_id", sa.String(32), nullable=False),
+    sa.Column("caller", sa.Text, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("left_at", sa.Float, nullable=False),
+    sa.Column("heard_at", sa.Float),
+    sa.Column("deleted_at", sa.Float),
+    sa.Index("voicemail_by_mailbox", "tenant_id", "mailbox", "left_at"),
+)
+
+# outbound informing
+
+campaign = sa.Table(
+    "campaign",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("campaign_id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("rules", sa.Text, nullable=False),  # JSON: sounds, pacing, quiet hours, retries, keys
+    sa.Column("state", sa.String(16), nullable=False),  # draft, running, paused, done, cancelled
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+)
+
+campaign_number = sa.Table(
+    "campaign_number",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("campaign_id", sa.String(32), primary_key=True),
+    sa.Column("number", sa.String(20), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),  # ready, calling, reached, acknowledged, opted_out, failed
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("not_before", sa.Float, nullable=False, server_default="0"),
+    sa.Column("call_id", sa.String(32)),  # of the last try, made before it is dialled
+    sa.Column("key", sa.String(1)),  # pressed
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("changed_at", sa.Float, nullable=False),
+    sa.Index("campaign_next", "tenant_id", "campaign_id", "state", "not_before"),
+)
+
+opt_out = sa.Table(
+    "opt_out",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("number", sa.String(20), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("campaign_id", sa.String(32), nullable=False),
+)
+
+# access by programs and phones
+
+api_token = sa.Table(
+    "api_token",
+    metadata,
+    sa.Column("token_sha256", sa.String(64), primary_key=True),
+    sa.Column("tenant_id", sa.String(32), nullable=False, index=True),  # "" the operator of the service
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("rights", sa.Text, nullable=False),  # comma separated: read, control, model
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("revoked_at", sa.Float),
+)
+
+provisioning = sa.Table(  # one-time secrets by which a phone fetches its configuration
+    "provisioning",
+    metadata,
+    sa.Column("secret_sha256", sa.String(64), primary_key=True),
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), nullable=False),
+    sa.Column("number", sa.String(16), nullable=False),
+    sa.Column("vendor", sa.String(32), nullable=False),
+    sa.Column("mac", sa.String(12), nullable=False, server_default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+    sa.Column("used_at", sa.Float),
+    sa.Column("used_from", sa.Text),
+)
+
+# keeping of recordings
+
+legal_hold = sa.Table(
+    "legal_hold",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("call_id", sa.String(32), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("released_at", sa.Float),
+)
+
+kept_recording = sa.Table(  # every recording that still exists: retention, quota and the store it lies in
+    "kept_recording",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("recording_id", sa.String(32), primary_key=True),
+    sa.Column("call_id", sa.String(32), nullable=False, index=True),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False, index=True),
+    sa.Column("remote", sa.Boolean, nullable=False, server_default="0"),  # is in the object store as well
+    sa.Column("local", sa.Boolean, nullable=False, server_default="1"),
+    sa.Column("deleted_at", sa.Float),  # with the reason in the audit
+)
