@@ -96,6 +96,11 @@ fetch() { # leaves the checked tarball at $WORK/pjproject.tar.xz
     stop "$uri did not come: $(tail -1 "$WORK/apt.log")"
 }
 
+alter() { # file before after: one place in the source
+  [ "$(grep -c "$2" "$WORK/source/$1")" = 1 ] || stop "this pjproject is not the one expected: $1 has not one $2."
+  sed -i "s/$2/$3/" "$WORK/source/$1"
+}
+
 compile() { # python folder: module and its licence go into the folder
   free=$(df -Pm "$WORK" | awk 'NR == 2 { print $4 }')
   [ "$free" -ge "$DISK_MIB_MIN" ] || stop "$WORK has $free MiB free; $DISK_MIB_MIN are needed."
@@ -107,8 +112,9 @@ compile() { # python folder: module and its licence go into the folder
   # Debian leaves the bundled third-party code out: its libraries stand in, and this driver's place stays empty.
   : >"$source/pjmedia/src/pjmedia-audiodev/bdimad_dev.c"
   # The engine gives up looking for free RTP ports after so many taken ones in a row: long calls may hold more.
-  sed -i 's/RTP_RETRY = 100$/RTP_RETRY = 1024/' "$source/pjsip/src/pjsua-lib/pjsua_media.c"
-  grep -q 'RTP_RETRY = 1024' "$source/pjsip/src/pjsua-lib/pjsua_media.c" || stop "this pjproject is not the one expected."
+  alter pjsip/src/pjsua-lib/pjsua_media.c 'RTP_RETRY = 100$' 'RTP_RETRY = 1024'
+  # It offers and takes real-time text beside each call, whose clock holds up every re-INVITE and BYE for 300 ms.
+  alter pjsip/src/pjsua-lib/pjsua_call.c 'opt->txt_cnt = 1;' 'opt->txt_cnt = 0;'
   say "compiling with $(nproc) processors; the log is $WORK/build.log"
   (
     set -e
