@@ -63,10 +63,10 @@ CALL = Table(
     _columns(f"""
         tenant_id VARCHAR the customer
         call_id VARCHAR sortable by time
-        direction VARCHAR internal; inbound and outbound with trunks
-        caller_number VARCHAR extension that dialled
+        direction VARCHAR internal, inbound, outbound, callback, informing
+        caller_number VARCHAR extension or number that called
         caller_name VARCHAR as the phone sent it: hostile text
-        callee_number VARCHAR extension that was dialled
+        callee_number VARCHAR what was dialled: extension, code or public number
         started_at TIMESTAMPTZ INVITE received
         ringing_at TIMESTAMPTZ first ringing; null when it never rang
         answered_at TIMESTAMPTZ null when not answered
@@ -86,6 +86,21 @@ CALL = Table(
         recording_reason VARCHAR why there is no recording
         worker VARCHAR process that carried the call
         definition_version VARCHAR of the durations and dispositions
+        conversation_id VARCHAR first call of the story it belongs to; empty: its own
+        did VARCHAR public number that was called, E.164; empty when none
+        trunk_id VARCHAR trunk that brought or carried it; empty when none
+        answered_by VARCHAR number that took it first; empty when nobody did
+        destination VARCHAR first destination of the model, kind:id
+        queue VARCHAR last queue it waited in; empty when none
+        queue_wait_s DOUBLE in that queue, to answer or leaving
+        queue_result VARCHAR answered, abandoned, key, overflow, empty, callback
+        menu_path VARCHAR keys pressed in menus, comma separated; t time-out, i wrong key
+        voicemail BOOLEAN it ended with a message
+        transferred VARCHAR blind, attended; empty when it was not
+        forwarded_by VARCHAR extension whose forwarding sent it on
+        recording_pause_s DOUBLE silence kept for card data
+        segments BIGINT recordings made in it
+        route VARCHAR JSON list of the destinations passed
         {_STAMP}
     """),
     month_of="started_at",
@@ -101,7 +116,7 @@ LEG = Table(
         leg_id VARCHAR unique within the call
         position INTEGER place among the call's legs, from 0
         party VARCHAR caller or callee
-        number VARCHAR extension of the party
+        number VARCHAR extension or public number of the party
         sip_call_id VARCHAR Call-ID header of the dialog
         started_at TIMESTAMPTZ first INVITE of the leg
         answered_at TIMESTAMPTZ null when not answered
@@ -133,7 +148,7 @@ CALL_EVENT = Table(
         occurred_at TIMESTAMPTZ wall clock
         mono_s DOUBLE monotonic clock of the worker; differences are durations
         type VARCHAR names the event
-        leg VARCHAR caller, callee, or null
+        leg VARCHAR caller, callee, callee-2, supervisor, or null
         detail VARCHAR JSON object
         {_STAMP}
     """),
@@ -162,9 +177,67 @@ RECORDING = Table(
         quality VARCHAR ok, degraded, truncated
         quality_reason VARCHAR names every fault
         consent_basis VARCHAR on what ground it was recorded
+        segment BIGINT of the call, from 1: a transfer begins a new one
+        kind VARCHAR conversation, voicemail
+        caller_number VARCHAR who is on the left channel
+        callee_number VARCHAR who is on the right channel
+        pauses VARCHAR JSON list of [start_s, end_s] kept silent for card data
         {_STAMP}
     """),
     month_of="started_at",
+)
+
+RECORDING_GONE = Table(
+    "recording_gone",
+    "one recording that was deleted",
+    ("tenant_id", "call_id", "recording_id"),
+    _columns(f"""
+        tenant_id VARCHAR the customer
+        call_id VARCHAR the call
+        recording_id VARCHAR the recording that was
+        deleted_at TIMESTAMPTZ when
+        reason VARCHAR retention, erased
+        deleted_by VARCHAR keeper, or the person who asked
+        sha256 VARCHAR of the file that was deleted
+        {_STAMP}
+    """),
+    month_of="deleted_at",
+)
+
+QUEUE_EVENT = Table(
+    "queue_event",
+    "one dated fact of a queue that belongs to no live call",
+    ("tenant_id", "event_id"),
+    _columns(f"""
+        tenant_id VARCHAR the customer
+        event_id VARCHAR sortable by time
+        occurred_at TIMESTAMPTZ wall clock
+        queue VARCHAR the queue
+        agent VARCHAR extension of the agent; empty when none
+        type VARCHAR login, logout, pause, unpause, wrap_up_ended, callback_due, callback_done, callback_failed
+        reason VARCHAR of a pause, or why it failed
+        call_id VARCHAR the call it is about; empty when none
+        {_STAMP}
+    """),
+    month_of="occurred_at",
+)
+
+INFORM = Table(
+    "inform",
+    "one try to inform one number",
+    ("tenant_id", "call_id"),
+    _columns(f"""
+        tenant_id VARCHAR the customer
+        call_id VARCHAR the call that was made
+        campaign_id VARCHAR the campaign
+        number VARCHAR E.164
+        occurred_at TIMESTAMPTZ when it was decided
+        result VARCHAR reached, acknowledged, opted_out, busy, no_answer, failed
+        key VARCHAR that was pressed; empty when none
+        attempt BIGINT from 1
+        {_STAMP}
+    """),
+    month_of="occurred_at",
 )
 
 TURNS = Table(
@@ -316,10 +389,14 @@ FAMILIES: dict[str, Family] = {
     "turns": Family(TURNS, (Child(PARTY_TURNS, attrgetter("parties")),)),
     "transcript": Family(TRANSCRIPT, (Child(UTTERANCE, attrgetter("utterances")),)),
     "comment": Family(COMMENT),
+    "recording_gone": Family(RECORDING_GONE),
+    "queue_event": Family(QUEUE_EVENT),
+    "inform": Family(INFORM),
 }
 
 TABLES: tuple[Table, ...] = (
-    CALL, LEG, CALL_EVENT, RECORDING, TURNS, PARTY_TURNS, TRANSCRIPT, UTTERANCE, COMMENT, REJECT, INGEST_OFFSET,
+    CALL, LEG, CALL_EVENT, RECORDING, RECORDING_GONE, TURNS, PARTY_TURNS, TRANSCRIPT, UTTERANCE, COMMENT,
+    QUEUE_EVENT, INFORM, REJECT, INGEST_OFFSET,
 )  # fmt: skip
 
 FACTS = tuple(t for t in TABLES if t not in (REJECT, INGEST_OFFSET))

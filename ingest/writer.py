@@ -80,12 +80,13 @@ class Writer:
     def _replace(self, kind: str, found: dict[tuple[Any, ...], tuple[str, Any]]) -> int:
         """Write the records that are newer than what the warehouse has; how many were."""
         family = tables.FAMILIES[kind]
-        known = self._known(family.table, list(found), "call_id")
+        bound = family.table.key[1]  # sortable by time: a batch's rows lie close together
+        known = self._known(family.table, list(found), bound)
         newer = {k: v for k, v in found.items() if known.get(k, "") < v[0]}
         stale = [k for k in newer if k in known]
         if stale:
             for table in (family.table, *(child.table for child in family.children)):
-                self._delete(table, family.table.key, stale, "call_id")
+                self._delete(table, family.table.key, stale, bound)
         self._insert(family.table, [convert.row(kind, record, stamp) for stamp, record in newer.values()])
         for child in family.children:
             self._insert(child.table, [r for _, record in newer.values() for r in convert.child_rows(child, record)])

@@ -18,6 +18,7 @@ from pbx_core.domain.records import (
     LegRecord,
     Party,
     PartyTurns,
+    RecordingGone,
     RecordingRecord,
     TranscriptRecord,
     TurnsRecord,
@@ -28,10 +29,11 @@ from pbx_core.domain.records import (
 _CALL = "SELECT * FROM scoped($tenant_id, $extension, $since, $until) WHERE call_id = $call_id"
 _LEGS = "SELECT * FROM lk.main.leg WHERE tenant_id = $tenant_id AND call_id = $call_id ORDER BY position"
 _EVENTS = "SELECT * FROM lk.main.call_event WHERE tenant_id = $tenant_id AND call_id = $call_id ORDER BY seq"
-_RECORDING_OF_CALL = """
+_RECORDINGS_OF_CALL = """
     SELECT * FROM lk.main.recording
-    WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id
+    WHERE tenant_id = $tenant_id AND call_id = $call_id ORDER BY segment, started_at, recording_id
 """
+_GONE = "SELECT * FROM lk.main.recording_gone WHERE tenant_id = $tenant_id AND call_id = $call_id"
 _TURNS = """
     SELECT * FROM lk.main.turns
     WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id
@@ -58,8 +60,9 @@ _RECORDING = """
 T = TypeVar("T")
 
 
-def call(reader: Reader, scope: Scope, call_id: str) -> CallDetail | None:
-    """Everything known of a call; None when it is unknown, another tenant's or out of scope, all the same."""
+def call(reader: Reader, scope: Scope, call_id: str, recording_id: str | None = None) -> CallDetail | None:
+    """Everything known of a call; None when it is unknown, another tenant's or out of scope, all the same. Of several
+    recordings turns and transcript are those of `recording_id`, or of the first."""
     values = {**scope_parameters(scope), "since": BEGINNING, "until": END, "call_id": call_id}
     found = reader.rows(_CALL, values)
     if not found:
@@ -68,12 +71,15 @@ def call(reader: Reader, scope: Scope, call_id: str) -> CallDetail | None:
     legs = tuple(_record(LegRecord, r) for r in reader.rows(_LEGS, own))
     events = tuple(_record(CallEventRecord, r) for r in reader.rows(_EVENTS, own))
     cdr = _record(Cdr, found[0], legs=legs)
-    if cdr.recording_id is None:
+    stored = tuple(_record(RecordingRecord, r) for r in reader.rows(_RECORDINGS_OF_CALL, own))
+    gone = tuple(_record(RecordingGone, r) for r in reader.rows(_GONE, own))
+    ids = [r.recording_id for r in stored]
+    chosen = recording_id if recording_id in ids else cdr.recording_id or next(iter(ids), None)
+    if chosen is None:
         return CallDetail(cdr, None, None, None, events)
-    own["recording_id"] = cdr.recording_id
-    stored = reader.rows(_RECORDING_OF_CALL, own)
-    kept = _record(RecordingRecord, stored[0]) if stored else None
-    return CallDetail(cdr, kept, _turns(reader, own), _transcript(reader, own), events)
+    kept = next((r for r in stored if r.recording_id == chosen), None)
+    own["recording_id"] = chosen
+    return CallDetail(cdr, kept, _turns(reader, own), _transcript(reader, own), events, stored, gone)
 
 
 def recording(reader: Reader, scope: Scope, recording_id: str) -> RecordingRecord | None:
@@ -104,6 +110,8 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "words": lambda text: tuple(Word(*w) for w in json.loads(text)),
     "segments": lambda text: tuple((float(a), float(b)) for a, b in json.loads(text)),
     "detail": json.loads,
+    "route": lambda text: tuple(json.loads(text)),
+    "pauses": lambda text: tuple((float(a), float(b)) for a, b in json.loads(text)),
 }
 
 
@@ -117,4 +125,6 @@ def _record(kind: type[T], row: dict[str, Any], **parts: Sequence[Any]) -> T:
 def _read(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return convert.utc(value)
+    if name == "segments" and not isinstance(value, str):
+        return value  # of a call: how many; of one side's turns: where
     return _READ[name](value) if name in _READ and value is not None else value

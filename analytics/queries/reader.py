@@ -19,13 +19,16 @@ _MACROS = (
     CREATE MACRO memory.main.scoped(tenant, ext, since_, until_) AS TABLE
     SELECT * FROM lk.main.call
     WHERE tenant_id = tenant AND started_at >= since_ AND started_at < until_
-      AND (ext IS NULL OR caller_number = ext OR callee_number = ext)
+      AND (ext IS NULL OR caller_number = ext OR callee_number = ext OR answered_by = ext
+           OR call_id IN (SELECT l.call_id FROM lk.main.leg AS l
+                          WHERE l.tenant_id = tenant AND l.number = ext AND l.answered_at IS NOT NULL))
     """,
     """
     CREATE MACRO memory.main.chosen(tenant, ext, since_, until_, number_, disposition_, min_talk_s_, recorded_, said_)
     AS TABLE
     SELECT * FROM scoped(tenant, ext, since_, until_)
-    WHERE (number_ IS NULL OR contains(caller_number, number_) OR contains(callee_number, number_))
+    WHERE (number_ IS NULL OR contains(caller_number, number_) OR contains(callee_number, number_)
+           OR contains(answered_by, number_))
       AND (disposition_ IS NULL OR disposition = disposition_)
       AND (min_talk_s_ IS NULL OR talk_s >= min_talk_s_)
       AND (recorded_ IS NULL OR recorded_ = (recording_id IS NOT NULL))

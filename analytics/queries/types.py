@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
-from pbx_core.domain.records import CallEventRecord, Cdr, RecordingRecord, TranscriptRecord, TurnsRecord
+from pbx_core.domain.records import CallEventRecord, Cdr, RecordingGone, RecordingRecord, TranscriptRecord, TurnsRecord
 from pbx_core.errors import InputError
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,13 +55,16 @@ class CallPage:
 
 @dataclass(frozen=True)
 class CallDetail:
-    """Everything the warehouse knows of one call; what is not there (yet) is None."""
+    """Everything the warehouse knows of one call; what is not there (yet) is None. recordings: all segments in their
+    order; `recording` is the one that turns and transcript belong to. gone: those that were deleted."""
 
     cdr: Cdr
     recording: RecordingRecord | None
     turns: TurnsRecord | None
     transcript: TranscriptRecord | None
     events: tuple[CallEventRecord, ...]
+    recordings: tuple[RecordingRecord, ...] = ()
+    gone: tuple[RecordingGone, ...] = ()
 
 
 def parameters(scope: Scope, flt: CallFilter) -> dict[str, Any]:

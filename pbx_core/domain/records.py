@@ -147,7 +147,7 @@ class RecordingGone:
     tenant_id: str
     deleted_at: datetime
     reason: str
-    by: str
+    deleted_by: str
     sha256: str  # of what was deleted: proof of which bytes
 
 
