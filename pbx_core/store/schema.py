@@ -320,6 +320,17 @@ api_token = sa.Table(
     sa.Column("revoked_at", sa.Float),
 )
 
+api_request = sa.Table(  # what was asked with an idempotency key, and what was answered
+    "api_request",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("request_sha256", sa.String(64), nullable=False),  # the same key with another request is refused
+    sa.Column("object_id", sa.String(32), nullable=False),  # made before anything is done
+    sa.Column("answer", sa.Text),  # JSON; null: it began and its outcome is not known
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
 provisioning = sa.Table(  # one-time secrets by which a phone fetches its configuration
     "provisioning",
     metadata,
