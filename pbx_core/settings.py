@@ -84,6 +84,18 @@ class Settings(BaseSettings):
     login_failures_max: int = Field(default=5, description="bad sign-ins per address and account per window")
     login_window_s: int = Field(default=300, description="window of login_failures_max")
 
+    # programs and phones
+    api_host: str = Field(default="127.0.0.1", description="address of the API; phones fetch their settings there too")
+    api_port: int = Field(default=8502, description="HTTPS port of the API")
+    api_url: str = Field(
+        default="", description="how phones and programs reach the API; empty: https://<public_address>:<api_port>"
+    )
+    api_body_bytes_max: int = Field(default=4 * 1024 * 1024, description="largest request: the model of a big office")
+    provisioning_ttl_s: int = Field(default=86400, description="a phone's one-time secret is good for so long")
+    provisioning_repeat_s: int = Field(
+        default=600, description="the phone that used it may fetch again for so long: it restarts while it sets up"
+    )
+
     log_level: str = Field(default="INFO")
 
     # places; nothing else in the project spells these names
