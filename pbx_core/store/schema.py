@@ -228,10 +228,12 @@ queue_call = sa.Table(  # who waits: a live call, or a number that is to be call
     sa.Column("worker", sa.String(32), nullable=False, index=True),  # "" for a call-back
     sa.Column("number", sa.Text, nullable=False),
     sa.Column("joined_at", sa.Float, nullable=False),  # the place in the line
-    sa.Column("state", sa.String(16), nullable=False),  # waiting, offered, talking, callback
+    sa.Column("state", sa.String(16), nullable=False),  # waiting, offered, talking, callback, calling
     sa.Column("offer_id", sa.String(32)),
     sa.Column("not_before", sa.Float, nullable=False, server_default="0"),  # of a call-back's next try
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("lease_until", sa.Float, nullable=False, server_default="0"),  # an offer, a call-back's try ends by then
+    sa.Column("from_call", sa.String(32), nullable=False, server_default=""),  # that asked for the call-back
     sa.Index("queue_call_line", "tenant_id", "queue", "joined_at"),
 )
 
@@ -245,11 +247,13 @@ agent = sa.Table(
     sa.Column("pause_reason", sa.Text),  # null: not paused
     sa.Column("paused_at", sa.Float),
     sa.Column("offer_id", sa.String(32)),  # rings with this offer now
-    sa.Column("offered_at", sa.Float),
+    sa.Column("offered_at", sa.Float),  # last
     sa.Column("entry_id", sa.String(32)),  # talks with this caller now
     sa.Column("wrap_up_until", sa.Float, nullable=False, server_default="0"),
     sa.Column("idle_since", sa.Float, nullable=False, server_default="0"),
     sa.Column("calls", sa.Integer, nullable=False, server_default="0"),  # answered since log-in
+    sa.Column("talk_s", sa.Float, nullable=False, server_default="0"),  # in these calls
+    sa.Column("missed", sa.Integer, nullable=False, server_default="0"),  # offers not answered, in a row
 )
 
 voicemail_message = sa.Table(

@@ -113,6 +113,8 @@ def upgrade() -> None:
         sa.Column("offer_id", sa.String(length=32), nullable=True),
         sa.Column("not_before", sa.Float(), server_default="0", nullable=False),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("lease_until", sa.Float(), server_default="0", nullable=False),
+        sa.Column("from_call", sa.String(length=32), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "entry_id"),
     )
     with op.batch_alter_table("queue_call", schema=None) as batch_op:
@@ -145,6 +147,8 @@ def upgrade() -> None:
         sa.Column("wrap_up_until", sa.Float(), server_default="0", nullable=False),
         sa.Column("idle_since", sa.Float(), server_default="0", nullable=False),
         sa.Column("calls", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("talk_s", sa.Float(), server_default="0", nullable=False),
+        sa.Column("missed", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id"],
             ["tenant.tenant_id"],
