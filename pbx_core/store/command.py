@@ -8,22 +8,16 @@ from __future__ import annotations
 import secrets
 import sys
 import zoneinfo
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
-import sqlalchemy as sa
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from pbx_core.clock import SystemClock
 from pbx_core.errors import InputError
-from pbx_core.settings import Settings, load
-from pbx_core.store import directory, engine
+from pbx_core.store import directory
+from pbx_core.store.terminal import clean_name, open_db, say, table, tenant_of
 
 EXTENSIONS_AT_ONCE_MAX = 1000  # one call; more is a slip of the finger
-NAME_CHARACTERS_MAX = 64  # of a tenant, an extension, a person: what fits a phone's display and a table
 PASSWORD_BYTES = 12  # of a generated password: 96 bits, 16 characters
 
 
@@ -46,22 +40,22 @@ def tenant_add(data: Path, name: str, domain: str, time_zone: str, languages: st
     if not all(code.isalpha() and 2 <= len(code) <= 3 for code in codes):
         raise InputError(f"{languages!r} is no list of languages; use codes like en,ru.", error_id="bad_languages")
     made = directory.add_tenant(
-        _open(data), SystemClock(), _name(name), domain, time_zone=time_zone, languages=",".join(codes)
+        open_db(data), SystemClock(), clean_name(name), domain, time_zone=time_zone, languages=",".join(codes)
     )
-    _say(f"Tenant {made.name} is ready; its phones register at {made.domain}.")
-    _say(f"Next: callbench extension add {made.domain} 101")
+    say(f"Tenant {made.name} is ready; its phones register at {made.domain}.")
+    say(f"Next: callbench extension add {made.domain} 101")
 
 
 @tenant.command("list")
 @click.pass_obj
 def tenant_list(data: Path) -> None:
     """Show all tenants."""
-    db = _open(data)
+    db = open_db(data)
     rows = [
         (t.domain, t.name, t.time_zone, ",".join(t.languages), str(len(directory.extensions(db, t.tenant_id))))
         for t in directory.tenants(db)
     ]
-    _table(("Domain", "Name", "Time zone", "Languages", "Extensions"), rows, "There are no tenants yet.")
+    table(("Domain", "Name", "Time zone", "Languages", "Extensions"), rows, "There are no tenants yet.")
 
 
 @click.group()
@@ -77,8 +71,8 @@ def extension() -> None:
 @click.pass_obj
 def extension_add(data: Path, domain: str, number: str, count: int, name: str) -> None:
     """Create the extension NUMBER, or COUNT of them from NUMBER on, and print each SIP password, once."""
-    db, clock = _open(data), SystemClock()
-    owner = _tenant(db, domain)
+    db, clock = open_db(data), SystemClock()
+    owner = tenant_of(db, domain)
     if not (number.isascii() and number.isdigit()):
         raise InputError(f"{number!r} is not a short number (2 to 6 digits).", error_id="bad_number")
     if len(str(int(number) + count - 1)) > 6:
@@ -93,12 +87,12 @@ def extension_add(data: Path, domain: str, number: str, count: int, name: str) -
     try:
         for each in numbers:
             password = directory.new_sip_password()
-            directory.add_extension(db, clock, owner, each, password, display_name=_name(name, empty=True))
+            directory.add_extension(db, clock, owner, each, password, display_name=clean_name(name, empty=True))
             made.append((each, f"sip:{each}@{owner.domain}", password))
     finally:  # whatever was created is shown, for this is the only time
         if made:
-            _table(("Number", "Address", "SIP password"), made, "")
-            _say("Note the passwords now: they are not kept and cannot be shown again.")
+            table(("Number", "Address", "SIP password"), made, "")
+            say("Note the passwords now: they are not kept and cannot be shown again.")
 
 
 @extension.command("list")
@@ -106,9 +100,9 @@ def extension_add(data: Path, domain: str, number: str, count: int, name: str) -
 @click.pass_obj
 def extension_list(data: Path, domain: str) -> None:
     """Show the extensions of DOMAIN; passwords are not kept."""
-    db = _open(data)
-    rows = [(e.number, e.display_name) for e in directory.extensions(db, _tenant(db, domain).tenant_id)]
-    _table(("Number", "Name"), rows, "There are no extensions yet.")
+    db = open_db(data)
+    rows = [(e.number, e.display_name) for e in directory.extensions(db, tenant_of(db, domain).tenant_id)]
+    table(("Number", "Name"), rows, "There are no extensions yet.")
 
 
 @click.group()
@@ -136,8 +130,8 @@ def person_add(
     ask_password: bool,
 ) -> None:
     """Create NAME, who signs in with EMAIL. Without an option a password is made and printed, once."""
-    db, clock = _open(data), SystemClock()
-    owner = _tenant(db, domain)
+    db, clock = open_db(data), SystemClock()
+    owner = tenant_of(db, domain)
     if "@" not in email.strip("@") or any(c.isspace() for c in email.strip()):
         raise InputError(f"{email!r} is not an e-mail address; nothing was created.", error_id="bad_email")
     if own_extension and directory.extension_of(db, owner.tenant_id, own_extension) is None:
@@ -149,12 +143,12 @@ def person_add(
     else:
         password = secrets.token_urlsafe(PASSWORD_BYTES)
     made = directory.add_person(
-        db, clock, owner.tenant_id, email, _name(name), role, password, own_extension=own_extension
+        db, clock, owner.tenant_id, email, clean_name(name), role, password, own_extension=own_extension
     )
-    _say(f"{made.name} signs in as {made.email} ({made.role} of {owner.name}).")
+    say(f"{made.name} signs in as {made.email} ({made.role} of {owner.name}).")
     if not (password_stdin or ask_password):
-        _say(f"Password: {password}")
-        _say("Note it now: it is not kept and cannot be shown again.")
+        say(f"Password: {password}")
+        say("Note it now: it is not kept and cannot be shown again.")
 
 
 @person.command("list")
@@ -162,50 +156,7 @@ def person_add(
 @click.pass_obj
 def person_list(data: Path, domain: str) -> None:
     """Show who signs in for DOMAIN."""
-    db = _open(data)
-    found = directory.people(db, _tenant(db, domain).tenant_id)
+    db = open_db(data)
+    found = directory.people(db, tenant_of(db, domain).tenant_id)
     rows = [(p.email, p.name, p.role, p.extension or "") for p in found]
-    _table(("E-mail", "Name", "Role", "Extension"), rows, "There are no people yet.")
-
-
-def _open(data: Path) -> sa.Engine:
-    settings: Settings = load(data)
-    return engine.migrate(settings)
-
-
-def _tenant(db: sa.Engine, domain: str) -> directory.Tenant:
-    found = directory.tenant_by_domain(db, domain)
-    if found is None:
-        known = ", ".join(t.domain for t in directory.tenants(db)) or "none yet"
-        raise InputError(f"There is no tenant with the domain {domain!r} (there are: {known}).", error_id="no_tenant")
-    return found
-
-
-def _name(text: str, *, empty: bool = False) -> str:
-    """A name without control characters, at most NAME_CHARACTERS_MAX long."""
-    clean = " ".join(text.split())
-    if not clean.isprintable() or len(clean) > NAME_CHARACTERS_MAX or not (clean or empty):
-        raise InputError(
-            f"{text[:80]!r} is not a name: 1 to {NAME_CHARACTERS_MAX} printable characters; nothing was created.",
-            error_id="bad_name",
-        )
-    return clean
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], none: str) -> None:
-    """A table on the terminal, tab-separated lines elsewhere, for scripts. Cells are text, never markup."""
-    found = list(rows)
-    if not found:
-        _say(none)
-    elif sys.stdout.isatty():
-        table = Table(*heads)
-        for row in found:
-            table.add_row(*(Text(cell) for cell in row))
-        Console().print(table)
-    else:
-        for row in found:
-            click.echo("\t".join(row))
-
-
-def _say(text: str) -> None:
-    click.echo(text)
+    table(("E-mail", "Name", "Role", "Extension"), rows, "There are no people yet.")
