@@ -6,8 +6,11 @@ the strings of `nodes`. Times are seconds, numbers of the public network E.164 w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
+from typing import Any
 
 from pbx_core.domain.nodes import RecordMode
 
@@ -27,13 +30,6 @@ class QueueStrategy(StrEnum):
     LONGEST_IDLE = "longest_idle"
     ROUND_ROBIN = "round_robin"
     FEWEST_CALLS = "fewest_calls"
-
-
-class Fate(StrEnum):
-    """What happens to the call beyond a number's last channel."""
-
-    BUSY = "busy"
-    DESTINATION = "destination"  # any other: `overflow` of the DID
 
 
 @dataclass(frozen=True)
@@ -60,8 +56,8 @@ class Extension:
     record_outbound: RecordMode | None = None
     ring_s: float = 25.0
     voicemail: bool = True
-    countries: tuple[str, ...] = ()  # ISO regions he may call; empty: the tenant's home country only
-    international: bool = False  # must be switched on as well
+    international: bool = False  # may call abroad, when the tenant's switch is on too
+    countries: tuple[str, ...] = ()  # ISO regions: narrows the tenant's list for him; empty: all of that list
     caller_id: str = ""  # a verified number; "" his office's
     supervises: tuple[str, ...] = ()  # extensions whose calls he may hear; "*" all
     groups: tuple[str, ...] = ()  # pickup groups
@@ -124,6 +120,7 @@ class Group:
     on_no_answer: str = "hangup:no_answer"
     on_busy: str = ""  # "" as on_no_answer
     record: RecordMode | None = None
+    number: str = ""  # a short number by which phones reach it; "" none
 
 
 @dataclass(frozen=True)
@@ -159,6 +156,7 @@ class QueueModel:
     say_wait: bool = True
     record: RecordMode | None = None
     language: str = ""
+    number: str = ""  # a short number by which phones reach it; "" none
 
 
 @dataclass(frozen=True)
@@ -174,6 +172,7 @@ class MenuModel:
     on_invalid: str = "hangup:no_choice"
     direct: bool = False  # extensions may be dialled
     language: str = ""
+    number: str = ""  # a short number by which phones reach it; "" none
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,8 @@ class Prompt:
 
 @dataclass(frozen=True)
 class OutboundRoute:
-    """Which trunks carry which numbers. prefixes: of E.164 without + ("" all); the longest match wins."""
+    """Which trunks carry which numbers, in order of trying. prefixes: of E.164 without + ("" all); the longest match
+    wins. A model without routes tries all trunks in the order in which they stand."""
 
     id: str
     trunks: tuple[str, ...]
@@ -207,7 +207,8 @@ class OutboundRoute:
 
 @dataclass(frozen=True)
 class Recording:
-    """The tenant's rules; the strictest place wins: extension, then queue, group, number, then this."""
+    """The tenant's rules. Of the places that say something (extensions, queue, group, number called) the strictest
+    wins: never before on_demand before always. Where none says anything, this does."""
 
     default: RecordMode = RecordMode.ALWAYS
     internal: RecordMode | None = None
@@ -230,7 +231,7 @@ class Outbound:
     international_calls_max: int = 2
     outside_prefix: str = ""  # a digit dialled before numbers outside; "" none
     verified: tuple[str, ...] = ()  # numbers that may be shown, besides his DIDs
-    emergency: tuple[str, ...] = ("112", "911", "101", "102", "103")
+    emergency: tuple[str, ...] = ("112", "911")  # and those of `country` that are no short numbers of the plan
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ class CallerList:
     """Callers blocked or let through: E.164 numbers or prefixes ending in *; "anonymous"."""
 
     block: tuple[str, ...] = ()
-    allow: tuple[str, ...] = ()  # when not empty, only these
+    allow: tuple[str, ...] = ()  # let through although `block` matches
     blocked_hear: str = "hangup:rejected"
 
 
@@ -275,6 +276,39 @@ class Model:
     callers: CallerList = field(default_factory=CallerList)
     park_slots: tuple[str, ...] = ("701", "702", "703", "704", "705", "706", "707", "708", "709")
     music: str = "music:default"
+
+    @cached_property
+    def book(self) -> Book:
+        """Everything by its id or number. Of two with the same id, which validation refuses, the first."""
+        return Book(
+            *(_by(things, key) for things, key in (
+                (self.offices, "id"), (self.extensions, "number"), (self.trunks, "id"), (self.dids, "number"),
+                (self.hours, "id"), (self.groups, "id"), (self.queues, "id"), (self.menus, "id"),
+                (self.announcements, "id"), (self.prompts, "id"), (self.routes, "id"), (self.rooms, "number"),
+            ))
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Book:
+    """The parts of a model by id or number."""
+
+    offices: Mapping[str, Office]
+    extensions: Mapping[str, Extension]
+    trunks: Mapping[str, Trunk]
+    dids: Mapping[str, Did]
+    hours: Mapping[str, Hours]
+    groups: Mapping[str, Group]
+    queues: Mapping[str, QueueModel]
+    menus: Mapping[str, MenuModel]
+    announcements: Mapping[str, Announcement]
+    prompts: Mapping[str, Prompt]
+    routes: Mapping[str, OutboundRoute]
+    rooms: Mapping[str, Room]
+
+
+def _by(things: tuple[Any, ...], key: str) -> dict[str, Any]:
+    return {getattr(thing, key): thing for thing in reversed(things)}
 
 
 @dataclass(frozen=True)
