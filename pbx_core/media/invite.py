@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from urllib.parse import unquote
 
+from pbx_core.domain.nodes import Origin
 from pbx_core.errors import PeerError
 
 NAME_CHARS_MAX = 64
@@ -13,19 +15,32 @@ _REQUEST = re.compile(r"^INVITE sips?:([^@;>\s]{1,64})@([^;>\s:?]{1,253})\S* SIP
 _FROM_NAME = re.compile(r'^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<')
 _TENANT = re.compile(r"^[0-9a-f]{32}$")
 _USER = re.compile(r"^[A-Za-z0-9._+*#-]{1,64}$")
+_TRUNK = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+_REFER_TO = re.compile(r"<?\s*(?:sips?|tel):([^@;>?\s]{1,64})[^?>\s]{0,512}(?:\?([^>\s]{0,1024}))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Invite:
-    """One call wish. `caller_name` is hostile text, cut to 64 visible characters."""
+    """One call wish. A phone of ours calls `dialled`, or a trunk brings a call to `did`. `caller_name` is hostile text,
+    cut to 64 visible characters."""
 
     tenant_id: str
     domain: str
     caller_number: str
     caller_name: str
-    callee_number: str
+    dialled: str
     sip_call_id: str
     source: str
+    trunk_id: str = ""
+    did: str = ""
+    overflow: bool = False  # the channels of the DID are all in use
+
+    @property
+    def origin(self) -> Origin:
+        """Who asks, for the dialplan."""
+        if self.trunk_id:
+            return Origin("trunk", self.caller_number, self.caller_name, did=self.did, trunk_id=self.trunk_id)
+        return Origin("extension", self.caller_number, self.caller_name, extension=self.caller_number)
 
 
 def parse(message: str) -> Invite:
@@ -40,20 +55,42 @@ def parse(message: str) -> Invite:
         if colon:
             headers.setdefault(name.strip().lower(), value.strip())
     tenant_id = headers.get("x-tenant", "")
-    caller = headers.get("x-auth-user", "")
+    trunk_id = headers.get("x-trunk", "")
+    did = headers.get("x-did", "")
+    caller = headers.get("x-caller", "anonymous") if trunk_id else headers.get("x-auth-user", "")
+    dialled = unquote(request[1])
     if not _TENANT.match(tenant_id):
         raise PeerError("no X-Tenant")
-    if not _USER.match(caller) or not _USER.match(request[1]):
+    if not _USER.match(caller) or not _USER.match(dialled):
         raise PeerError("no usable caller or callee number")
+    if trunk_id and not (_TRUNK.match(trunk_id) and _USER.match(did)):
+        raise PeerError("no usable X-Trunk or X-Did")
     return Invite(
         tenant_id=tenant_id,
         domain=request[2].lower(),
         caller_number=caller,
         caller_name=display_name(headers.get("from", headers.get("f", ""))),
-        callee_number=request[1],
+        dialled=dialled,
         sip_call_id=headers.get("call-id", headers.get("i", ""))[:256],
         source=headers.get("x-source", "")[:128],
+        trunk_id=trunk_id,
+        did=did,
+        overflow=headers.get("x-overflow", "") == "1",
     )
+
+
+def refer_to(value: str) -> tuple[str, str]:
+    """(number, SIP Call-ID of the dialog to replace) of a Refer-To header; the second is "" for a blind transfer.
+    PeerError when it names no number."""
+    found = _REFER_TO.search(value)
+    number = unquote(found[1]) if found else ""
+    if found is None or not _USER.match(number):
+        raise PeerError("Refer-To names no number")
+    for part in (found[2] or "").split("&"):
+        name, _, content = part.partition("=")
+        if name.lower() == "replaces":
+            return number, unquote(content).split(";", 1)[0][:256]
+    return number, ""
 
 
 def display_name(from_header: str) -> str:

@@ -30,6 +30,7 @@ from pbx_core.store import jobs
 PRODUCER = "recorder"
 HEADER_BYTES = 44  # of the WAVs the engine writes; a file of no more holds no sound
 SPARE_BYTES = 1 << 20  # left on the recording volume, so that it is not filled to the last byte
+VOICEMAIL = "voicemail"  # the kind of recording with a caller's side only
 OFFSET_MS_MAX = 10_000  # two recorders of one call start within 20 ms; more is a broken meta.json
 
 _log = log.get(__name__)
@@ -120,7 +121,7 @@ class Recorder:
         yield "spool cleared"
 
     def _check_space(self, sides: Sides) -> None:
-        needed = int(self._settings.opus_bitrate / 8 * max(sides.sound.caller_s, sides.sound.callee_s) * 1.5)
+        needed = int(self._settings.opus_bitrate / 8 * max(sides.sound.caller_s, sides.sound.callee_s or 0.0) * 1.5)
         if shutil.disk_usage(self._settings.recordings_dir).free < needed + SPARE_BYTES:
             raise OSError(errno.ENOSPC, "too little space for the recording")
 
@@ -150,6 +151,8 @@ def _sides(folder: Path, meta: spool.SpoolMeta) -> Sides:
     unreadable = False
     offsets = {Party.CALLER: meta.caller_offset_ms, Party.CALLEE: meta.callee_offset_ms}
     for party, name in ((Party.CALLER, spool.CALLER_WAV), (Party.CALLEE, spool.CALLEE_WAV)):
+        if party is Party.CALLEE and meta.kind == VOICEMAIL:
+            continue  # only the caller speaks
         try:
             info = wav.repair(folder / name)
             if not info.frames:
@@ -170,7 +173,7 @@ def _sides(folder: Path, meta: spool.SpoolMeta) -> Sides:
     rate = rates.pop() if found else recording.DEFAULT_RATE
     tracks = {p: recording.open_track(*found[p]) if p in found else recording.silent_track() for p in Party}
     caller, callee = tracks[Party.CALLER], tracks[Party.CALLEE]
-    sound = Sound(caller.end / rate, callee.end / rate, tuple(faults))
+    sound = Sound(caller.end / rate, None if meta.kind == VOICEMAIL else callee.end / rate, tuple(faults))
     return Sides(caller, callee, rate, sound, unreadable)
 
 
@@ -203,6 +206,11 @@ def _record(
         quality=quality,
         quality_reason=reason,
         consent_basis=meta.consent_basis,
+        segment=meta.segment,
+        kind=meta.kind,
+        caller_number=meta.caller_number,
+        callee_number=meta.callee_number,
+        pauses=end.pauses,
     )
 
 

@@ -1,10 +1,10 @@
 """The spool: where a worker leaves the raw sound of a call, and the recorder finds it.
 
-`<data>/spool/<tenant_id>/<recording_id>/` holds `caller.wav` and `callee.wav` (mono, 8 kHz, 16 bit, as the engine
-writes them), `meta.json` (written and fsynced as soon as both recorders run) and `ended.json` (written when the call
-has ended, by the worker or by recovery after its death). A folder with `ended.json` is ready to be made into one
-stereo file; the recorder removes the folder after its journal line and its job are on disk. Names that begin with a
-dot are being removed.
+`<data>/spool/<tenant_id>/<recording_id>/` holds one segment of a call: `caller.wav` and, but for a message left in a
+mailbox, `callee.wav` (mono, 8 kHz, 16 bit, as the engine writes them), `meta.json` (written and fsynced as soon as
+the recorders run) and `ended.json` (written when the call has ended, by the worker or by recovery after its death).
+A folder with `ended.json` is ready to be made into one stereo file; the recorder removes the folder after its journal
+line and its job are on disk. Names that begin with a dot are being removed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CALLEE_WAV = "callee.wav"
 
 @dataclass(frozen=True)
 class SpoolMeta:
-    """What is known when both recorders have started."""
+    """What is known when the recorders have started."""
 
     recording_id: str
     call_id: str
@@ -38,16 +38,21 @@ class SpoolMeta:
     caller_offset_ms: int  # how much later than started_at the caller's recorder started
     callee_offset_ms: int
     consent_basis: str
+    segment: int = 1  # of the call
+    kind: str = "conversation"  # conversation, voicemail (the caller's side alone)
+    caller_number: str = ""  # who speaks on each side
+    callee_number: str = ""
 
 
 @dataclass(frozen=True)
 class SpoolEnd:
     """What is known when the call has ended."""
 
-    ended_at: datetime
-    talk_s: float
+    ended_at: datetime  # of the segment
+    talk_s: float  # how long the segment should be
     aborted: bool
     faults: tuple[str, ...]  # "disk_full", "starved: 3.1 % of the callee's frames", …; empty when all is well
+    pauses: tuple[tuple[float, float], ...] = ()  # start_s, end_s of silence on purpose
 
 
 def folder(spool_dir: Path, tenant_id: str, recording_id: str) -> Path:

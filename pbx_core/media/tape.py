@@ -1,4 +1,5 @@
-"""One call's raw recording: two recorders, the spool folder, and a look now and then whether sound reaches the disk."""
+"""One raw recording: a segment of a call with its recorders and its spool folder, its pauses, and a look now and then
+whether sound reaches the disk."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pbx_core.clock import Clock, random_id
-from pbx_core.domain.records import Cdr, Party
+from pbx_core.domain.records import Party
 from pbx_core.errors import Unavailable
 from pbx_core.media import spool
 from pbx_core.media.port import MediaPort
@@ -23,8 +24,21 @@ FULL_BYTES = 1 << 20  # less free than this: the disk is what is wrong
 HEADER_BYTES = 44  # of the WAV files that the engine writes
 FINISH_S = 2.0  # the engine closes files in its media clock, 6 to 20 ms after it was told to
 RETRY_S = 1.0  # between tries to write the end mark on a full disk
-CONSENT_BASIS = "tenant_policy"
 FILES = {Party.CALLER: spool.CALLER_WAV, Party.CALLEE: spool.CALLEE_WAV}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is to be recorded: whose call, who speaks. A message in a mailbox has a caller's handle only."""
+
+    call_id: str
+    tenant_id: str
+    worker: str
+    number: int  # of the segment within the call
+    kind: str
+    consent_basis: str
+    handles: Mapping[Party, int]
+    numbers: Mapping[Party, str]
 
 
 @dataclass
@@ -35,98 +49,137 @@ class Tape:
     folder: Path
     port: MediaPort
     clock: Clock
-    handles: Mapping[Party, int]
+    segment: Segment
+    started_at: datetime
     started: Mapping[Party, float]  # monotonic second of each first sample
     faults: list[str] = field(default_factory=list)
+    pauses: list[tuple[float, float]] = field(default_factory=list)
+    paused_mono_s: float | None = None
     stopped_mono_s: float | None = None
     tried_mono_s: float = -math.inf
 
     @classmethod
-    def start(
-        cls,
-        settings: Settings,
-        port: MediaPort,
-        clock: Clock,
-        worker: str,
-        call_id: str,
-        tenant_id: str,
-        handles: Mapping[Party, int],
-    ) -> Tape:
-        """Start both recorders and note when; Unavailable with the reason when the disk does not allow it."""
+    def start(cls, settings: Settings, port: MediaPort, clock: Clock, segment: Segment) -> Tape:
+        """Start the recorders and note when; Unavailable with the reason when the disk does not allow it."""
         settings.spool_dir.mkdir(parents=True, exist_ok=True)
         usage = shutil.disk_usage(settings.spool_dir)
         if usage.free < settings.disk_stop_share * usage.total:
             raise Unavailable(f"disk_full: recording volume below {settings.disk_stop_share:.0%} free")
         recording_id = random_id()
-        folder = spool.folder(settings.spool_dir, tenant_id, recording_id)
+        folder = spool.folder(settings.spool_dir, segment.tenant_id, recording_id)
         try:
             folder.mkdir(parents=True)
-            now = clock.monotonic()
-            wall = clock.now()
-            started = {party: port.start_recording(handles[party], folder / name) for party, name in FILES.items()}
+            now, wall = clock.monotonic(), clock.now()
+            started = {p: port.start_recording(h, folder / FILES[p]) for p, h in segment.handles.items()}
             first = min(started.values())
-            tape = cls(recording_id, folder, port, clock, dict(handles), started)
-            meta = spool.SpoolMeta(
-                recording_id=recording_id,
-                call_id=call_id,
-                tenant_id=tenant_id,
-                worker=worker,
-                started_at=_later(wall, first - now),
-                caller_offset_ms=round((started[Party.CALLER] - first) * 1000),
-                callee_offset_ms=round((started[Party.CALLEE] - first) * 1000),
-                consent_basis=CONSENT_BASIS,
-            )
-            spool.write_meta(folder, meta)
+            started_at = wall + timedelta(seconds=first - now)
+            spool.write_meta(folder, _meta(recording_id, segment, started_at, first, started))
         except (OSError, Unavailable) as error:
-            for handle in handles.values():
+            for handle in segment.handles.values():
                 port.stop_recording(handle)
             shutil.rmtree(folder, ignore_errors=True)
             raise Unavailable(f"the recorders could not be started: {error}") from error
-        return tape
+        return cls(recording_id, folder, port, clock, segment, started_at, started)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run, or ran."""
+        end = self.clock.monotonic() if self.stopped_mono_s is None else self.stopped_mono_s
+        return max(0.0, end - min(self.started.values()))
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not been stopped."""
+        return self.stopped_mono_s is None
 
     def check(self) -> str | None:
         """A new fault, if the files grow slower than time passes."""
-        if self.stopped_mono_s is not None or self.faults:
+        if not self.runs or self.faults:
             return None
         now = self.clock.monotonic()
-        for party, name in FILES.items():
+        for party, started in self.started.items():
             try:
-                have = (self.folder / name).stat().st_size
+                have = (self.folder / FILES[party]).stat().st_size
             except OSError:
                 have = 0
-            if have < (now - self.started[party] - BEHIND_S) * BYTES_PER_S:
+            if have < (now - started - BEHIND_S) * BYTES_PER_S:
                 full = shutil.disk_usage(self.folder.parent).free < FULL_BYTES
-                self.faults.append("disk_full" if full else f"write_error: {name} does not grow")
+                self.faults.append("disk_full" if full else f"write_error: {FILES[party]} does not grow")
                 return self.faults[-1]
         return None
 
+    def pause(self) -> bool:
+        """Exact silence from now on; False when it is so already."""
+        if not self.runs or self.paused_mono_s is not None:
+            return False
+        for handle in self.segment.handles.values():
+            self.port.mute_recording(handle, True)
+        self.paused_mono_s = self.clock.monotonic()
+        return True
+
+    def resume(self) -> bool:
+        """Sound again; False when it was not paused."""
+        if self.paused_mono_s is None:
+            return False
+        for handle in self.segment.handles.values():
+            self.port.mute_recording(handle, False)
+        self._note_pause()
+        return True
+
     def stop(self) -> None:
-        """Close both files; the engine finishes them within some milliseconds."""
+        """Close the files; the engine finishes them within some milliseconds."""
         self.stopped_mono_s = self.clock.monotonic()
-        for handle in self.handles.values():
+        self._note_pause()
+        for handle in self.segment.handles.values():
             self.port.stop_recording(handle)
 
-    def end(self, record: Cdr) -> bool:
-        """Say in the spool that the call is over and what is known to be wrong with its sound. False when the files
-        are not finished yet or the disk takes nothing: try again."""
-        if self.stopped_mono_s is None:
+    def end(self) -> bool:
+        """Say in the spool that it is over and what is known to be wrong with its sound. False when the files are not
+        finished yet or the disk takes nothing: try again."""
+        if self.runs:
             self.stop()
         now = self.clock.monotonic()
         if now < self.tried_mono_s + RETRY_S or not self._finished(now):
             return False
         self.tried_mono_s = now
-        end = spool.SpoolEnd(record.ended_at, record.talk_s, record.aborted, tuple(self.faults))
+        ended_at = self.started_at + timedelta(seconds=self.seconds)
+        end = spool.SpoolEnd(ended_at, round(self.seconds, 3), False, tuple(self.faults), tuple(self.pauses))
         try:
             spool.write_end(self.folder, end)
         except OSError:
             return False
         return True
 
+    def _note_pause(self) -> None:
+        if self.paused_mono_s is not None:
+            first = min(self.started.values())
+            self.pauses.append((round(self.paused_mono_s - first, 3), round(self.clock.monotonic() - first, 3)))
+            self.paused_mono_s = None
+
     def _finished(self, now: float) -> bool:
-        """Whether both files are whole (their headers know their lengths), or have had time enough."""
+        """Whether all files are whole (their headers know their lengths), or have had time enough."""
         if self.stopped_mono_s is not None and now - self.stopped_mono_s > FINISH_S:
             return True
-        return all(_whole(self.folder / name) for name in FILES.values())
+        return all(_whole(self.folder / FILES[party]) for party in self.started)
+
+
+def _meta(
+    recording_id: str, segment: Segment, started_at: datetime, first: float, started: Mapping[Party, float]
+) -> spool.SpoolMeta:
+    return spool.SpoolMeta(
+        recording_id=recording_id,
+        call_id=segment.call_id,
+        tenant_id=segment.tenant_id,
+        worker=segment.worker,
+        started_at=started_at,
+        caller_offset_ms=round((started[Party.CALLER] - first) * 1000),
+        callee_offset_ms=round((started.get(Party.CALLEE, first) - first) * 1000),
+        consent_basis=segment.consent_basis,
+        segment=segment.number,
+        kind=segment.kind,
+        caller_number=segment.numbers.get(Party.CALLER, ""),
+        callee_number=segment.numbers.get(Party.CALLEE, ""),
+    )
 
 
 def _whole(path: Path) -> bool:
@@ -137,7 +190,3 @@ def _whole(path: Path) -> bool:
     except OSError:
         return True
     return size >= HEADER_BYTES and int.from_bytes(header[40:44], "little") == size - HEADER_BYTES
-
-
-def _later(at: datetime, seconds: float) -> datetime:
-    return at + timedelta(seconds=seconds)

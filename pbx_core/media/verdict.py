@@ -14,7 +14,7 @@ class Sound:
     """What lay in the spool: seconds of each side from the recording's start, and what was wrong with the files."""
 
     caller_s: float
-    callee_s: float
+    callee_s: float | None  # None: a message, which has a caller's side only
     faults: tuple[str, ...]
 
 
@@ -37,7 +37,9 @@ def judge(end: SpoolEnd, sound: Sound) -> tuple[str, str | None]:
 
 
 def _compare(talk_s: float, sound: Sound, missing: list[str], bad: list[str]) -> None:
-    sides = {"caller": sound.caller_s, "callee": sound.callee_s}
+    sides = {"caller": sound.caller_s}
+    if sound.callee_s is not None:
+        sides["callee"] = sound.callee_s
     short = {party: length for party, length in sides.items() if talk_s - length > LENGTH_TOLERANCE_S}
     long = {party: length for party, length in sides.items() if length - talk_s > LENGTH_TOLERANCE_S}
     for party, length in short.items():

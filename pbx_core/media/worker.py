@@ -17,13 +17,13 @@ from pbx_core.domain import commands as do
 from pbx_core.domain.call import Call, State, step
 from pbx_core.domain.cdr import fold, starved_share
 from pbx_core.domain.events import CallEvent, EventType, to_record
-from pbx_core.domain.records import Cdr, Party
+from pbx_core.domain.records import Party
 from pbx_core.errors import InvalidTransition, PeerError, Unavailable
 from pbx_core.feed import Journal
 from pbx_core.media import invite
 from pbx_core.media.diary import Diary
 from pbx_core.media.port import DialTarget, MediaPort, PortEvent, Signal
-from pbx_core.media.tape import Tape
+from pbx_core.media.tape import Segment, Tape
 from pbx_core.settings import Settings
 
 _log = log.get(__name__)
@@ -77,7 +77,7 @@ class Worker:
         self._calls: dict[str, LiveCall] = {}
         self._by_handle: dict[int, tuple[LiveCall, Party]] = {}
         self._tapes_watched = clock.monotonic()
-        self._unmarked: list[tuple[Tape, Cdr]] = []  # ended, their end mark not written yet
+        self._unmarked: list[Tape] = []  # ended, their end mark not written yet
         self.draining = False
         self.overloaded = False  # too little processor time for one more call
 
@@ -106,7 +106,7 @@ class Worker:
                 self._feed(live, _FROM_PORT[report.signal], leg, report.detail, report)
                 if report.signal is Signal.ENDED:
                     self._by_handle.pop(report.handle, None)
-        self._unmarked = [(tape, record) for tape, record in self._unmarked if not tape.end(record)]
+        self._unmarked = [tape for tape in self._unmarked if not tape.end()]
         now = self._clock.monotonic()
         for live in list(self._calls.values()):
             self._fire_timers(live, now)
@@ -140,7 +140,7 @@ class Worker:
             "direction": "internal",
             "caller_number": wish.caller_number,
             "caller_name": wish.caller_name,
-            "callee_number": wish.callee_number,
+            "callee_number": wish.dialled,
             "sip_call_id": wish.sip_call_id,
             "source": wish.source,
             "worker": self._name,
@@ -220,7 +220,7 @@ class Worker:
     def _dial(self, live: LiveCall) -> tuple[EventType, Party | None, dict[str, Any]]:
         wish = live.wish
         target = DialTarget(
-            uri=f"sip:{wish.callee_number}@{wish.domain}",
+            uri=f"sip:{wish.dialled}@{wish.domain}",
             from_uri=invite.name_addr(wish.caller_name, f"sip:{wish.caller_number}@{wish.domain}"),
             headers={"X-Tenant": wish.tenant_id, **live.headers},
         )
@@ -234,9 +234,11 @@ class Worker:
 
     def _start_tape(self, live: LiveCall) -> tuple[EventType, Party | None, dict[str, Any]]:
         try:
-            live.tape = Tape.start(
-                self._settings, self._port, self._clock, self._name, live.call_id, live.wish.tenant_id, live.handles
+            numbers = {Party.CALLER: live.wish.caller_number, Party.CALLEE: live.wish.dialled}
+            segment = Segment(
+                live.call_id, live.wish.tenant_id, self._name, 1, "conversation", "tenant_policy", live.handles, numbers
             )
+            live.tape = Tape.start(self._settings, self._port, self._clock, segment)
         except Unavailable as error:
             _log.error("call is not recorded", extra={"call_id": live.call_id, "reason": str(error), "alarm": True})
             return EventType.RECORDING_REFUSED, None, {"reason": str(error)}
@@ -251,8 +253,8 @@ class Worker:
                 share = starved_share(live.events, leg.party)
                 live.tape.faults.append(f"starved: {100 * share:.1f} % of the {leg.party}'s frames")
                 _log.error("sound starved", extra={"call_id": live.call_id, "leg": leg.party, "alarm": True})
-        if live.tape and not live.tape.end(record):
-            self._unmarked.append((live.tape, record))
+        if live.tape and not live.tape.end():
+            self._unmarked.append(live.tape)
         del self._calls[live.call_id]
         _log.info(
             "call ended",
