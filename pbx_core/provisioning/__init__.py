@@ -1,0 +1,1 @@
+"""Configuration files by which phones set themselves up."""
