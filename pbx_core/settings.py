@@ -132,6 +132,10 @@ class Settings(BaseSettings):
         return self.data / "models"
 
     @property
+    def run_dir(self) -> Path:
+        return self.data / "run"
+
+    @property
     def logs_dir(self) -> Path:
         return self.data / "logs"
 
