@@ -81,7 +81,7 @@ class Decision:
 
 def decide(queue: QueueModel, line: Sequence[Entry], agents: Sequence[Agent], now: float) -> Decision:
     """The next offers. Nobody is offered two calls, no caller twice."""
-    reasons = [(a.number, why_not(a, queue, now)) for a in agents]
+    reasons = [(a.number, why_not(a, now)) for a in agents]
     skipped = tuple((number, reason) for number, reason in reasons if reason)
     refused = {number for number, _ in skipped}
     free = [a for a in agents if a.number not in refused]
@@ -100,7 +100,7 @@ def decide(queue: QueueModel, line: Sequence[Entry], agents: Sequence[Agent], no
     return Decision(tuple(offers), skipped)
 
 
-def why_not(agent: Agent, queue: QueueModel, now: float) -> str:
+def why_not(agent: Agent, now: float) -> str:
     """Why this agent cannot be offered a call now, in words; "" when he can."""
     if not agent.logged_in:
         return "logged out"
@@ -114,10 +114,13 @@ def why_not(agent: Agent, queue: QueueModel, now: float) -> str:
         return "talking"
     if agent.busy:
         return "in another call"
-    left_s = agent.wrap_up_until - now
-    if 0.0 < left_s <= max(queue.wrap_up_s, REST_S):  # more is left over from before the clock was set back
-        return "wrap-up"
-    return ""
+    return "wrap-up" if agent.wrap_up_until > now else ""
+
+
+def plausible_wrap_up(until: float, queue: QueueModel, now: float) -> float:
+    """The end of a wrap-up of this queue as it was written down; 0 when it lies further ahead than any can: the clock
+    has been set back since."""
+    return until if until - now <= max(queue.wrap_up_s, REST_S) else 0.0
 
 
 def in_order(line: Sequence[Entry]) -> list[Entry]:
@@ -138,7 +141,7 @@ def estimated_wait_s(queue: QueueModel, place: int, agents: Sequence[Agent], now
     None while nobody is staffed or fewer than WAIT_CALLS_MIN calls were handled: unknown is not zero."""
     staffed = [a for a in agents if a.logged_in and a.pause_reason is None and a.registered]
     calls = sum(a.calls for a in staffed)
-    free = sum(1 for a in staffed if not why_not(a, queue, now))
+    free = sum(1 for a in staffed if not why_not(a, now))
     if not staffed or calls < WAIT_CALLS_MIN:
         return None
     handling_s = sum(a.talk_s for a in staffed) / calls + queue.wrap_up_s
