@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,7 +51,8 @@ class Asked:
 
 class FakeEngine:
     """Does what it is asked at once and writes it down in `asked`. `callee(handle, target)`, if set, is called for
-    every dial and scripts the other phone with `later`. A hung-up leg ends 10 ms later unless it is in `deaf`."""
+    every dial and scripts the other phone with `later`. A hung-up leg ends 10 ms later unless it is in `deaf`. A file
+    takes `play_s` to be played; who hears whom now stands in `heard`, what loops or plays in `playing`."""
 
     def __init__(self, clock: VirtualClock, legs: int = 4) -> None:
         self.clock = clock
@@ -61,6 +62,10 @@ class FakeEngine:
         self.deaf: set[int] = set()
         self.recording_error = ""
         self.frozen_disk = False
+        self.play_s = 1.0
+        self.heard: set[tuple[int, int]] = set()  # (speaker, listener)
+        self.playing: dict[int, tuple[Path, ...]] = {}
+        self.muted: set[int] = set()
         self._open: set[int] = set()
         self._last = 0
         self._script: list[tuple[float, int, Signal, dict[str, Any], str]] = []
@@ -90,7 +95,9 @@ class FakeEngine:
         self._script = [s for s in self._script if s[0] > now]
         for _, handle, signal, _, _ in due:
             if signal is Signal.ENDED:
-                self._open.discard(handle)
+                self._forget(handle)
+            elif signal is Signal.PLAYED:
+                self.playing.pop(handle, None)
         if not self.frozen_disk:
             for path, started in self._tapes.values():
                 with path.open("r+b") as file:
@@ -123,6 +130,39 @@ class FakeEngine:
         if handle in self._open and handle not in self.deaf:
             self.later(0.01, handle, Signal.ENDED, status=status, reason=reason)
 
+    def hear(self, speaker: int, listener: int, on: bool) -> None:
+        self.asked.append(Asked("hear", speaker, detail=(listener, on)))
+        if on and {speaker, listener} <= self._open:
+            self.heard.add((speaker, listener))
+        else:
+            self.heard.discard((speaker, listener))
+
+    def play(self, handle: int, files: Sequence[Path], token: str, loop: bool) -> None:
+        self.asked.append(Asked("play", handle, detail=(tuple(files), token, loop)))
+        self._silence(handle)
+        if handle not in self._open:
+            return
+        missing = [path.name for path in files if not path.exists()]
+        fault = {"fault": f"{missing[0]}: No such file"} if missing else {}
+        if not loop or len(missing) == len(files):
+            seconds = self.play_s * (len(files) - len(missing))
+            self.later(seconds, handle, Signal.PLAYED, token=token, **fault)
+        self.playing[handle] = tuple(files)
+
+    def stop_play(self, handle: int) -> None:
+        self.asked.append(Asked("stop play", handle))
+        self._silence(handle)
+
+    def mute_recording(self, handle: int, on: bool) -> None:
+        self.asked.append(Asked("mute recording", handle, detail=on))
+        if on:
+            self.muted.add(handle)
+        else:
+            self.muted.discard(handle)
+
+    def tell_transfer(self, handle: int, status: int, reason: str, final: bool) -> None:
+        self.asked.append(Asked("tell transfer", handle, status, detail=(reason, final)))
+
     def bridge(self, one: int, two: int) -> None:
         self.asked.append(Asked("bridge", one, detail=two))
 
@@ -150,6 +190,16 @@ class FakeEngine:
 
     def close(self) -> None:
         self._open.clear()
+
+    def _silence(self, handle: int) -> None:
+        """What plays into the leg ends here, without PLAYED."""
+        self.playing.pop(handle, None)
+        self._script = [s for s in self._script if s[1] != handle or s[2] is not Signal.PLAYED]
+
+    def _forget(self, handle: int) -> None:
+        self._open.discard(handle)
+        self._silence(handle)
+        self.heard = {edge for edge in self.heard if handle not in edge}
 
     def _new(self) -> int:
         self._last += 1

@@ -1,8 +1,8 @@
 """Simulated phones, as a process of their own: `python -m pbx_core.media.phone`, JSON lines in and out.
 
-They register at an edge, call, answer, speak WAV files, hold and hang up, over real SIP and RTP. One process hosts up
-to 8 accounts and as many legs as the engine takes (4 with the packaged one). `pbx_core.media.phones.Phones` starts and
-drives one; this page is the protocol for everybody else.
+They register at an edge, call, answer, speak WAV files, hold, transfer and hang up, over real SIP and RTP. One process
+hosts up to 8 accounts and as many legs as the engine takes (4 with the packaged one). `phones.Phones` starts and drives
+one; this page is the protocol for everybody else.
 
 Into stdin, one object per line; end of file ends the process:
     {"do": "register", "account": "alice", "number": "101", "domain": "acme.test", "password": "…",
@@ -11,11 +11,15 @@ Into stdin, one object per line; end of file ends the process:
     {"do": "plan", "account": "alice", "plan": {…}}                changes it
     {"do": "call", "account": "alice", "call": "c1", "to": "102", "plan": {…}}     `call` is your name for it
     {"do": "hangup", "call": "c1"}
+    {"do": "hold", "call": "c1", "on": true}         {"do": "dtmf", "call": "c1", "digits": "12#"}
+    {"do": "transfer", "call": "c1", "to": "103"}    blind
+    {"do": "transfer", "call": "c1", "with": "c2"}   attended: the one in c1 is to talk with the one in c2
     {"do": "quit"}
 Out of stdout, one object per line, each with "event" and "at" (UTC):
     ready · registered {account, status, reason} · incoming {account, call, caller} · ringing {call, status} ·
-    answered {call} · held / unheld {call} · dtmf {call, digit} · ended {call, status, reason, talk_s} ·
-    error {reason}
+    answered {call} · held / unheld {call} · dtmf {call, digit} · transfer {call, status, reason, final} ·
+    ended {call, status, reason, talk_s} · error {reason}
+`transfer` tells what comes of one; the phone hangs up after a final 2xx.
 `call` of an incoming call is made up here: "<account>-1", "<account>-2" …
 """
 
@@ -47,6 +51,7 @@ from pbx_core.media.port import DialTarget, PortEvent, Signal
 _log = log.get(__name__)
 PUMP_S = 0.005
 REALTIME_PRIORITY = 10  # below the workers': a phone that stumbles spoils its own recording only
+DIGIT_S = 0.3  # between digits
 COMMANDS_MAX = 1000  # waiting commands; a driver that sends more is broken
 
 
@@ -57,11 +62,13 @@ class Plan:
     answer: str = "answer"  # to an incoming call: answer | ignore | busy | decline
     answer_after_s: float = 1.0  # from the INVITE
     cancel_after_s: float | None = None  # an outgoing call not answered by then is given up; from the INVITE
-    play: str | None = None  # WAV file, mono 16 bit, spoken once from the answer on; not heard while we hold
+    play: str | None = None  # WAV file, mono 8 kHz 16 bit, spoken once from the answer on; not heard while we hold
+    early: str | None = None  # WAV file that the caller hears as early media (183) until we answer
     hangup_after_s: float | None = None
     hold: tuple[tuple[float, float], ...] = ()  # (from, to) each
     dtmf: tuple[tuple[float, str], ...] = ()  # (when, digits)
     dtmf_method: str = "rfc2833"  # or info
+    transfer: tuple[float, str] | None = None  # blind: (when, to which number)
 
 
 @dataclass
@@ -71,6 +78,7 @@ class PhoneCall:
     name: str
     handle: int
     plan: Plan
+    domain: str
     answered_mono_s: float | None = None
     todo: list[tuple[float, str, str]] = field(default_factory=list)  # (due on the monotonic clock, action, argument)
 
@@ -99,16 +107,32 @@ class PhoneBox:
                     self._plans[wish["account"]] = read_plan(wish.get("plan", {}))
                 case "call":
                     self._call(wish)
-                case "hangup":
-                    for call in list(self._calls.values()):
-                        if call.name == wish["call"]:
-                            self._engine.hangup(call.handle, 603, "Decline", {})
                 case "quit":
                     self.running = False
-                case unknown:
-                    raise InputError(f"phones cannot {unknown!r}")
+                case action:
+                    for call in [c for c in self._calls.values() if c.name == wish["call"]]:
+                        self._obey_in(call, action, wish)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not a command of phones: {error!r}") from error
+
+    def _obey_in(self, call: PhoneCall, action: str, wish: dict[str, Any]) -> None:
+        match action:
+            case "hangup":
+                self._engine.hangup(call.handle, 603, "Decline", {})
+            case "hold":
+                self._engine.hold(call.handle, bool(wish["on"]))
+            case "dtmf":
+                now = self._clock.monotonic()
+                call.todo += [(now + DIGIT_S * n, "dtmf", digit) for n, digit in enumerate(str(wish["digits"]))]
+            case "transfer" if "with" in wish:
+                other = [c.handle for c in self._calls.values() if c.name == wish["with"]]
+                if not other:
+                    raise InputError(f"there is no call {wish['with']!r}")
+                self._engine.refer(call.handle, "", other[0])
+            case "transfer":
+                self._act(call, "transfer", str(wish["to"]))
+            case unknown:
+                raise InputError(f"phones cannot {unknown!r}")
 
     def turn(self) -> None:
         """Let the engine work, report, and do what is due."""
@@ -139,7 +163,7 @@ class PhoneBox:
         target = DialTarget(f"sip:{wish['to']}@{self._domains[account]}", "")
         plan = read_plan(wish.get("plan", {}))
         handle, _ = self._engine.dial(target, account)
-        call = self._calls[handle] = PhoneCall(wish["call"], handle, plan)
+        call = self._calls[handle] = PhoneCall(wish["call"], handle, plan, self._domains[account])
         if plan.cancel_after_s is not None:
             call.todo.append((self._clock.monotonic() + plan.cancel_after_s, "cancel", ""))
 
@@ -155,14 +179,17 @@ class PhoneBox:
         account = event.detail["account"]
         plan = self._plans[account]
         self._incoming += 1
-        call = self._calls[event.handle] = PhoneCall(f"{account}-{self._incoming}", event.handle, plan)
+        name = f"{account}-{self._incoming}"
+        call = self._calls[event.handle] = PhoneCall(name, event.handle, plan, self._domains[account])
         sender = next((x for x in event.detail["message"].split("\r\n") if x.lower().startswith("from:")), "")
         self._tell("incoming", account=account, call=call.name, caller=sender[5:].strip()[:200])
         if plan.answer in ("busy", "decline"):
             status, reason = (486, "Busy Here") if plan.answer == "busy" else (603, "Decline")
             self._engine.hangup(event.handle, status, reason, {})
             return
-        self._engine.ring(event.handle, 180, {})
+        self._engine.ring(event.handle, 183 if plan.early else 180, {})
+        if plan.early:
+            self._engine.play(event.handle, [Path(plan.early)], "early", True)
         if plan.answer == "answer":
             call.todo.append((self._clock.monotonic() + plan.answer_after_s, "answer", ""))
 
@@ -176,7 +203,15 @@ class PhoneBox:
                 self._tell(str(event.signal), call=call.name)
             case Signal.DTMF:
                 self._tell("dtmf", call=call.name, digit=event.digit)
+            case Signal.TRANSFER_STATUS:
+                self._tell("transfer", call=call.name, **event.detail)
+                if event.detail["final"] and event.detail["status"] // 100 == 2:
+                    self._engine.hangup(call.handle, 200, "", {})
+            case Signal.PLAYED:
+                if fault := event.detail.get("fault"):
+                    self._tell("error", reason=fault)
             case Signal.ENDED:
+                event.detail.pop("headers", None)
                 del self._calls[call.handle]
                 talk_s = 0.0 if call.answered_mono_s is None else event.mono_s - call.answered_mono_s
                 self._tell("ended", call=call.name, talk_s=round(talk_s, 3), **event.detail)
@@ -186,15 +221,16 @@ class PhoneBox:
         call.answered_mono_s = mono_s
         self._tell("answered", call=call.name)
         if plan.play:
-            try:
-                self._engine.play(call.handle, Path(plan.play))
-            except CallbenchError as error:
-                self._tell("error", reason=str(error))
+            self._engine.play(call.handle, [Path(plan.play)], "speech", False)
+        elif plan.early:
+            self._engine.stop_play(call.handle)
         call.todo = []
         for begin, end in plan.hold:
             call.todo += [(mono_s + begin, "hold", ""), (mono_s + end, "unhold", "")]
         for when, digits in plan.dtmf:
-            call.todo += [(mono_s + when + 0.3 * n, "dtmf", digit) for n, digit in enumerate(digits)]
+            call.todo += [(mono_s + when + DIGIT_S * n, "dtmf", digit) for n, digit in enumerate(digits)]
+        if plan.transfer is not None:
+            call.todo.append((mono_s + plan.transfer[0], "transfer", plan.transfer[1]))
         if plan.hangup_after_s is not None:
             call.todo.append((mono_s + plan.hangup_after_s, "hangup", ""))
         call.todo.sort()
@@ -211,6 +247,8 @@ class PhoneBox:
                 self._engine.hangup(call.handle, 200, "", {})
             case "hold" | "unhold":
                 self._engine.hold(call.handle, action == "hold")
+            case "transfer":
+                self._engine.refer(call.handle, f"sip:{argument}@{call.domain}")
             case "dtmf":
                 self._engine.send_dtmf(call.handle, argument, call.plan.dtmf_method)
 

@@ -75,6 +75,22 @@ class Phones:
         """End a call, whatever its plan says."""
         self.say(do="hangup", call=call)
 
+    def hold(self, call: str, on: bool) -> None:
+        """Put the other side on hold, or take it back."""
+        self.say(do="hold", call=call, on=on)
+
+    def dtmf(self, call: str, digits: str) -> None:
+        """Press keys."""
+        self.say(do="dtmf", call=call, digits=digits)
+
+    def transfer(self, call: str, to: str) -> None:
+        """Blind: the other side is to talk with this number."""
+        self.say(do="transfer", call=call, to=to)
+
+    def transfer_attended(self, call: str, consultation: str) -> None:
+        """The other side of `call` is to talk with the other side of `consultation`."""
+        self.say(do="transfer", call=call, **{"with": consultation})
+
     def say(self, **wish: Any) -> None:
         """Send one command; Unavailable when the process is gone."""
         if dataclasses.is_dataclass(wish.get("plan")):

@@ -1,9 +1,10 @@
 """The SIP and media engine: the only file that imports pjsua2.
 
 Rules, each from an experiment: no engine threads of its own for SIP; ONE Python thread touches pjsua2 and pumps it;
-callbacks only enqueue and never raise; every Call is kept until its DISCONNECTED callback and dropped inside it (a
-later use of the slot dies of an object kept longer); the null sound device never closes (else conference ports leak);
-everything is bound to addresses (else the SDP names the machine's).
+callbacks only enqueue and never raise (the one of a file's end comes in a thread of the engine); every Call is kept
+until its DISCONNECTED callback and dropped inside it (a later use of the slot dies of an object kept longer); the null
+sound device never closes (else conference ports leak); everything is bound to addresses (else the SDP names the
+machine's).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ import pjsua2 as pj
 from pbx_core import log
 from pbx_core.clock import Clock
 from pbx_core.errors import ConfigError, Unavailable
+from pbx_core.media import siptext
 from pbx_core.media.options import AccountOptions, EngineOptions, guarded, is_ours
+from pbx_core.media.players import Players
 from pbx_core.media.port import DialTarget, PortEvent, Signal
 from pbx_core.media.stream import StreamWatch
 from pbx_core.media.wiring import Wiring
@@ -54,17 +57,21 @@ class _Leg(pj.Call):  # type: ignore[misc]
         before, self.state = self.state, info.state
         outgoing = info.role == pj.PJSIP_ROLE_UAC
         if info.state == pj.PJSIP_INV_STATE_EARLY and outgoing:
-            self.tell(Signal.RINGING, status=info.lastStatusCode, media=self.audio() is not None)
+            media = self.audio() is not None
+            self.tell(Signal.RINGING, status=info.lastStatusCode, media=media, headers=_headers_of(prm.e))
         elif info.state in _ANSWERED:
             self.watch.heard_mono_s = self.watch.heard_mono_s or self.engine.clock.monotonic()
             if outgoing and before not in _ANSWERED:
-                self.tell(Signal.ANSWERED)
+                self.tell(Signal.ANSWERED, headers=_headers_of(prm.e))
             if not outgoing and info.state == pj.PJSIP_INV_STATE_CONFIRMED:
                 self.tell(Signal.CONFIRMED)
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.measure()
             self.engine.forget(self.handle)
-            self.tell(Signal.ENDED, status=info.lastStatusCode, reason=info.lastReason[:64])
+            ended: dict[str, Any] = {"status": info.lastStatusCode, "reason": info.lastReason[:64]}
+            if outgoing:
+                ended["headers"] = _headers_of(prm.e)
+            self.tell(Signal.ENDED, **ended)
 
     @guarded
     def onCallMediaState(self, prm: Any) -> None:
@@ -88,6 +95,25 @@ class _Leg(pj.Call):  # type: ignore[misc]
     def onDtmfDigit(self, prm: Any) -> None:
         method = "info" if prm.method == pj.PJSUA_DTMF_METHOD_SIP_INFO else "rfc2833"
         self.tell(Signal.DTMF, prm.digit[:1], method=method)
+
+    @guarded
+    def onInstantMessage(self, prm: Any) -> None:
+        if wish := siptext.transfer_wish(prm.msgBody):
+            self.tell(Signal.TRANSFER, **wish)
+
+    @guarded
+    def onCallTransferRequest(self, prm: Any) -> None:
+        prm.statusCode = 501  # the engine would place the call itself; the edge turns REFER into a MESSAGE
+
+    @guarded
+    def onCallReplaceRequest(self, prm: Any) -> None:
+        prm.statusCode = 603  # whoever knows a dialog's name could take it over
+
+    @guarded
+    def onCallTransferStatus(self, prm: Any) -> None:
+        final = bool(prm.finalNotify)
+        prm.cont = not final
+        self.tell(Signal.TRANSFER_STATUS, status=prm.statusCode, reason=prm.reason[:64], final=final)
 
     def tell(self, signal: Signal, digit: str = "", **detail: Any) -> None:
         self.engine.tell(self.handle, signal, detail, digit)
@@ -147,6 +173,18 @@ class _Account(pj.Account):  # type: ignore[misc]
         self.engine.tell(0, Signal.REGISTERED, {"account": self.name, "status": status, "reason": prm.reason[:64]})
 
 
+class _Player(pj.AudioMediaPlayer):  # type: ignore[misc]
+    """A file or a list of files that ends; `over` is called in a thread of the engine."""
+
+    def __init__(self, over: Callable[[], None]) -> None:
+        super().__init__()
+        self.over = over
+
+    @guarded
+    def onEof2(self) -> None:
+        self.over()
+
+
 class Engine:
     """pjsua2 as a MediaPort. One per process; all calls to it from the thread that made it."""
 
@@ -161,6 +199,8 @@ class Engine:
         self._last_handle = 0
         self._watched_mono_s = clock.monotonic()
         self._endpoint = self._start(options)
+        null_device = self._endpoint.audDevManager().getPlaybackDevMedia()
+        self._players = Players(_player, null_device, self.wiring, pj.Error, self._tell_played)
 
     def _start(self, options: EngineOptions) -> Any:
         endpoint = pj.Endpoint()
@@ -213,7 +253,11 @@ class Engine:
     def forget(self, handle: int) -> None:
         """Let go of a leg that is over, and of what hangs on it."""
         self._legs.pop(handle, None)
+        self._players.stop(handle, self.clock.monotonic())
         self.wiring.forget(handle)
+
+    def _tell_played(self, handle: int, token: str, fault: str) -> None:
+        self.tell(handle, Signal.PLAYED, {"token": token} | ({"fault": fault} if fault else {}))
 
     # accounts
 
@@ -258,6 +302,7 @@ class Engine:
             self._watched_mono_s = now
             for leg in list(self._legs.values()):
                 leg.listen(now, self._options.silence_s)
+        self._players.turn(now)
         return [self._events.popleft() for _ in range(len(self._events))]  # digits are added by another thread
 
     def legs_in_use(self) -> int:
@@ -291,11 +336,31 @@ class Engine:
 
         self._with(handle, end)
 
+    def hear(self, speaker: int, listener: int, on: bool) -> None:
+        if not on or {speaker, listener} <= self._legs.keys():
+            self.wiring.hear(speaker, listener, on)
+
     def bridge(self, one: int, two: int) -> None:
-        self.wiring.bridge(one, two)
+        self.hear(one, two, True)
+        self.hear(two, one, True)
 
     def unbridge(self, one: int, two: int) -> None:
-        self.wiring.unbridge(one, two)
+        self.hear(one, two, False)
+        self.hear(two, one, False)
+
+    def play(self, handle: int, files: Sequence[Path], token: str, loop: bool) -> None:
+        if handle in self._legs:
+            self._players.play(handle, files, token, loop, self.clock.monotonic())
+
+    def stop_play(self, handle: int) -> None:
+        self._players.stop(handle, self.clock.monotonic())
+
+    def mute_recording(self, handle: int, on: bool) -> None:
+        self.wiring.mute(handle, on)
+
+    def tell_transfer(self, handle: int, status: int, reason: str, final: bool) -> None:
+        headers = siptext.notify_headers(final)
+        self.request(handle, "NOTIFY", headers, "message/sipfrag;version=2.0", siptext.sipfrag(status, reason))
 
     def start_recording(self, handle: int, path: Path) -> float:
         recorder = pj.AudioMediaRecorder()
@@ -319,8 +384,9 @@ class Engine:
         self._with(handle, lambda leg: leg.sendDtmf(parameters))
 
     def close(self) -> None:
-        self.wiring.clear()
         self._legs_ended()
+        self.wiring.clear()
+        self._players.clear()
         for account in self._accounts.values():
             account.shutdown()
         self._accounts.clear()
@@ -332,17 +398,6 @@ class Engine:
 
     # what only phones use
 
-    def play(self, handle: int, path: Path) -> None:
-        """Play a WAV file once into a leg, as if it were spoken into the phone."""
-        player = pj.AudioMediaPlayer()
-        try:
-            player.createPlayer(str(path), pj.PJMEDIA_FILE_NO_LOOP)
-            # a listener that is always there: the file runs on while the leg is on hold
-            player.startTransmit(self._endpoint.audDevManager().getPlaybackDevMedia())
-        except pj.Error as error:
-            raise Unavailable(f"{path} cannot be played: {error.reason}", retryable=False) from None
-        self.wiring.play(handle, player)
-
     def hold(self, handle: int, on: bool) -> None:
         """Put the other side on hold, or take it back, by re-INVITE."""
         parameters = pj.CallOpParam(True)
@@ -352,6 +407,28 @@ class Engine:
         else:
             parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
             self._with(handle, lambda leg: leg.reinvite(parameters))
+
+    def refer(self, handle: int, uri: str, other: int = 0) -> None:
+        """Ask the other side to call `uri`, or, attended, to take the place of the leg `other`; what comes of it is
+        reported as TRANSFER_STATUS."""
+        consultation = self._legs.get(other)
+        parameters = pj.CallOpParam(True)
+        if consultation is not None:
+            self._with(handle, lambda leg: leg.xferReplaces(consultation, parameters))
+        else:
+            self._with(handle, lambda leg: leg.xfer(uri, parameters))
+
+    def request(self, handle: int, method: str, headers: Mapping[str, str], content_type: str, body: str) -> None:
+        """Send any request within the leg's dialog."""
+        parameters = pj.CallSendRequestParam()
+        parameters.method = method
+        _add_headers(parameters.txOption, headers)
+        parameters.txOption.contentType, parameters.txOption.msgBody = content_type, body
+        self._with(handle, lambda leg: leg.sendRequest(parameters))
+
+    def ports(self) -> int:
+        """Ports in the conference bridge: legs, players, recorders and two of the engine's own."""
+        return len(self._endpoint.mediaEnumPorts2())
 
     # helpers
 
@@ -383,8 +460,31 @@ def _parameters(status: int, reason: str, headers: Mapping[str, str]) -> Any:
     parameters = pj.CallOpParam(True)
     parameters.statusCode = status
     parameters.reason = reason
+    _add_headers(parameters.txOption, headers)
+    return parameters
+
+
+def _add_headers(option: Any, headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         header = pj.SipHeader()
         header.hName, header.hValue = name, value
-        parameters.txOption.headers.append(header)
-    return parameters
+        option.headers.append(header)
+
+
+def _headers_of(event: Any) -> dict[str, str]:
+    """The X- headers of the message that brought an event about; none when it was a timer or our own message."""
+    state = event.body.tsxState
+    if event.type != pj.PJSIP_EVENT_TSX_STATE or state.type != pj.PJSIP_EVENT_RX_MSG:
+        return {}
+    return siptext.x_headers(state.src.rdata.wholeMsg)
+
+
+def _player(files: Sequence[Path], over: Callable[[], None] | None) -> Any:
+    """Files one after another, once with `over` called at the end, or without it over and over."""
+    player = _Player(over) if over else pj.AudioMediaPlayer()
+    options = pj.PJMEDIA_FILE_NO_LOOP if over else 0
+    if len(files) == 1:
+        player.createPlayer(str(files[0]), options)
+    else:
+        player.createPlaylist(pj.StringVector([str(path) for path in files]), "", options)
+    return player

@@ -29,7 +29,9 @@ class Signal(StrEnum):
     QUALITY = "quality"  # stream, and the fields of domain.quality.StreamSample
     ENDED = "ended"  # the dialog is over, the slot free: status, reason
     PLAYED = "played"  # what `play` was given has been heard to its end: token
-    TRANSFER = "transfer"  # the phone asks for a transfer: refer_to (URI as given), refer_sub (it wants NOTIFYs)
+    # the phone asks for a transfer: refer_to (URI as given), refer_sub (it wants NOTIFYs), referred_by
+    TRANSFER = "transfer"
+    TRANSFER_STATUS = "transfer_status"  # what became of a transfer that we asked for: status, reason, final
     REGISTERED = "registered"  # an account's registration: account, status, reason (status 0: removed)
 
 

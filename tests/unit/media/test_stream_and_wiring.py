@@ -46,10 +46,15 @@ class Port:
         self.sinks.remove(sink)
 
 
+def hear_each_other(wiring: Wiring, one: int, two: int, on: bool = True) -> None:
+    wiring.hear(one, two, on)
+    wiring.hear(two, one, on)
+
+
 def test_a_new_port_after_a_reinvite_gets_the_connections_of_the_old_one() -> None:
     ports, tape = {1: Port(), 2: Port()}, Port()
     wiring = Wiring(ports.get, LookupError)
-    wiring.bridge(1, 2)
+    hear_each_other(wiring, 1, 2)
     wiring.record(1, tape)
     ports[1] = Port()
     wiring.rewire(1)
@@ -57,16 +62,46 @@ def test_a_new_port_after_a_reinvite_gets_the_connections_of_the_old_one() -> No
     assert ports[1] in ports[2].sinks
 
 
-def test_after_unbridging_nobody_hears_anybody_but_the_recorder() -> None:
+def test_after_parting_nobody_hears_anybody_but_the_recorder() -> None:
     ports, tape = {1: Port(), 2: Port()}, Port()
     wiring = Wiring(ports.get, LookupError)
     wiring.record(1, tape)
-    wiring.bridge(1, 2)
-    wiring.unbridge(1, 2)
+    hear_each_other(wiring, 1, 2)
+    hear_each_other(wiring, 1, 2, False)
     wiring.rewire(1)
     wiring.rewire(2)
     assert (ports[1].sinks, ports[2].sinks) == ({tape}, set())
-    wiring.unbridge(1, 2)
+    hear_each_other(wiring, 1, 2, False)
+
+
+def test_a_supervisor_hears_both_and_is_heard_by_one() -> None:
+    ports = {n: Port() for n in (1, 2, 3)}
+    wiring = Wiring(ports.get, LookupError)
+    hear_each_other(wiring, 1, 2)
+    for speaker, listener in ((1, 3), (2, 3), (3, 2)):
+        wiring.hear(speaker, listener, True)
+    assert ports[1].sinks == {ports[2], ports[3]}
+    assert ports[2].sinks == {ports[1], ports[3]}
+    assert ports[3].sinks == {ports[2]}
+    wiring.forget(3)
+    ports[2] = Port()
+    wiring.rewire(2)
+    assert ports[2].sinks == {ports[1]}
+
+
+def test_a_muted_recorder_stays_muted_whatever_reinvites_come() -> None:
+    ports, tape = {1: Port()}, Port()
+    wiring = Wiring(ports.get, LookupError)
+    wiring.mute(1, True)
+    wiring.record(1, tape)
+    assert ports[1].sinks == {tape}, "muting what is not recorded is forgotten"
+    wiring.mute(1, True)
+    assert ports[1].sinks == set()
+    ports[1] = Port()
+    wiring.rewire(1)
+    assert ports[1].sinks == set()
+    wiring.mute(1, False)
+    assert ports[1].sinks == {tape}
 
 
 def test_a_paused_player_is_not_heard_whatever_reinvites_come() -> None:
@@ -84,7 +119,7 @@ def test_a_paused_player_is_not_heard_whatever_reinvites_come() -> None:
 def test_a_leg_without_a_port_yet_is_wired_when_it_has_one() -> None:
     ports: dict[int, Port] = {1: Port()}
     wiring = Wiring(ports.get, LookupError)
-    wiring.bridge(1, 2)
+    hear_each_other(wiring, 1, 2)
     assert ports[1].sinks == set()
     ports[2] = Port()
     wiring.rewire(2)
