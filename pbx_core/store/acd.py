@@ -248,10 +248,8 @@ class Acd:
                     .values(offer_id=None)
                 )
             if how == "callback" and entry.number not in UNREACHABLE:
-                values = {"state": "callback", "worker": "", "offer_id": None, "from_call": entry_id, "tries": 0} | {
-                    "lease_until": 0.0,
-                    "not_before": 0.0,
-                }
+                kept = {"state": "callback", "worker": "", "offer_id": None, "lease_until": 0.0}
+                values = {**kept, "from_call": entry_id, "tries": 0, "not_before": 0.0}
                 connection.execute(sa.update(queue_call).where(*here).values(values))
             else:
                 connection.execute(sa.delete(queue_call).where(*here))
