@@ -39,7 +39,7 @@ def offers(strategy: QueueStrategy, line: list[Entry], agents: list[Agent]) -> d
         (QueueStrategy.LONGEST_IDLE, [replace(A, idle_since=5), replace(B, idle_since=3), C], "103"),
         (QueueStrategy.LONGEST_IDLE, [replace(A, idle_since=5), B, C], "102"),
         (QueueStrategy.ROUND_ROBIN, [replace(A, offered_at=9), replace(B, offered_at=8), C], "103"),
-        (QueueStrategy.FEWEST_CALLS, [replace(A, calls=2), replace(B, calls=1, idle_since=1), replace(C, calls=1)], "103"),
+        (QueueStrategy.FEWEST_CALLS, [replace(A, calls=2), replace(B, calls=1, idle_since=1), C], "103"),
         (QueueStrategy.FEWEST_CALLS, [replace(A, calls=9), replace(B, tier=2), replace(C, tier=2)], "101"),
     ],
 )  # fmt: skip
