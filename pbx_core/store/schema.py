@@ -343,6 +343,7 @@ provisioning = sa.Table(  # one-time secrets by which a phone fetches its config
     sa.Column("number", sa.String(16), nullable=False),
     sa.Column("vendor", sa.String(32), nullable=False),
     sa.Column("mac", sa.String(12), nullable=False, server_default=""),
+    sa.Column("transport", sa.String(3), nullable=False, server_default="tls"),  # how the phone is to sign in
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("expires_at", sa.Float, nullable=False),
     sa.Column("used_at", sa.Float),

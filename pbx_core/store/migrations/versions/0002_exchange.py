@@ -232,6 +232,7 @@ def upgrade() -> None:
         sa.Column("number", sa.String(length=16), nullable=False),
         sa.Column("vendor", sa.String(length=32), nullable=False),
         sa.Column("mac", sa.String(length=12), server_default="", nullable=False),
+        sa.Column("transport", sa.String(length=3), server_default="tls", nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("expires_at", sa.Float(), nullable=False),
         sa.Column("used_at", sa.Float(), nullable=True),
