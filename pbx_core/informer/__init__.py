@@ -1,0 +1,1 @@
+"""Keeps queues tidy, calls back and informs: what of the exchange runs beside its calls."""
