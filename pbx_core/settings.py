@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     opus_bitrate: int = Field(default=24000, description="bits per second of the stereo Opus file")
     peaks_per_s: int = Field(default=20, description="waveform points per second and channel")
 
+    object_store_url: str = Field(default="", description="s3://bucket/prefix or file:///dir: recordings go there too")
+    object_store_endpoint: str = Field(default="", description="https://host of an S3 server that is not Amazon's")
+    local_copy_days: float = Field(default=30.0, description="recordings in the object store stay here so long too")
+
     # warehouse and speech
     ingest_interval_s: float = Field(default=1.0, description="pause between ingest rounds")
     maintenance_interval_s: float = Field(default=60.0, description="pause between warehouse maintenance rounds")
@@ -118,6 +122,10 @@ class Settings(BaseSettings):
     @property
     def recordings_dir(self) -> Path:
         return self.data / "recordings"
+
+    @property
+    def m4a_dir(self) -> Path:
+        return self.data / "cache" / "m4a"
 
     @property
     def lake_catalog(self) -> Path:

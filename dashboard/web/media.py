@@ -17,7 +17,7 @@ from dashboard.web.context import Context
 from ingest import audio
 from pbx_core.domain.records import RecordingRecord
 from pbx_core.errors import Unavailable
-from pbx_core.store import audit
+from pbx_core.store import audit, kept, objects
 from pbx_core.store.sessions import Session
 
 _ID = re.compile(r"^[0-9a-f]{32}$")
@@ -72,8 +72,17 @@ class Media:
             return None
         if record is None:
             return None
-        path = self._inside(record.tenant_id, record.path)
+        path = self._inside(record.tenant_id, record.path) or self._fetched(record)
         return None if path is None else (record, path)
+
+    def _fetched(self, record: RecordingRecord) -> Path | None:
+        """The sound, brought back from the object store when only that has it."""
+        store = objects.configured(self.context.settings)
+        if store is None or not kept.is_remote(self.context.db, record.tenant_id, record.recording_id):
+            return None
+        store.get(record.path, self.context.settings.recordings_dir / record.path)
+        kept.fetched(self.context.db, record.tenant_id, record.recording_id)
+        return self._inside(record.tenant_id, record.path)
 
     def _inside(self, tenant_id: str, relative: str) -> Path | None:
         """The file, if it exists and lies, links followed, in the tenant's own folder."""
@@ -82,7 +91,7 @@ class Media:
         return path if path.is_relative_to((root / tenant_id).resolve()) and path.is_file() else None
 
     def _m4a_path(self, record: RecordingRecord) -> Path:
-        return self.context.settings.data / "cache" / "m4a" / record.tenant_id / f"{record.recording_id}.m4a"
+        return self.context.settings.m4a_dir / record.tenant_id / f"{record.recording_id}.m4a"
 
 
 def _nothing() -> Response:

@@ -25,7 +25,7 @@ from pbx_core.feed import Journal
 from pbx_core.media import peaks, recording, spool, wav
 from pbx_core.media.verdict import Sound, judge
 from pbx_core.settings import Settings
-from pbx_core.store import jobs
+from pbx_core.store import jobs, kept
 
 PRODUCER = "recorder"
 HEADER_BYTES = 44  # of the WAVs the engine writes; a file of no more holds no sound
@@ -106,6 +106,7 @@ class Recorder:
         yield "stored"
         made = _record(meta, end, sides, joined, relative)
         self._journal.append("recording", made.recording_id, made.tenant_id, made)
+        kept.register(self._db, made)
         yield "journalled"
         payload = {"recording_id": made.recording_id, "call_id": made.call_id, "path": made.path}
         jobs.enqueue(self._db, self._clock, "transcribe", made.recording_id, made.tenant_id, payload)

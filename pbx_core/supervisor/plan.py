@@ -29,6 +29,7 @@ def fixed_processes(transcribers: int) -> list[ProcessSpec]:
     return [
         ProcessSpec("edge", ("edge",), 1),
         ProcessSpec("recorder", ("recorder",), 2),
+        ProcessSpec("keeper", ("keeper",), 2),
         *(ProcessSpec(f"transcribe-{n}", ("transcribe", "--slot", str(n)), 3) for n in range(transcribers)),
         ProcessSpec("ingest", ("ingest",), 4),
         ProcessSpec("web", ("web",), 5),
