@@ -1,26 +1,93 @@
-"""Where a call goes and why: `resolve(model, facts, wish) -> Routed`. Pure; also for `explain` and dry runs."""
+"""Where a call goes and why: `resolve(model, facts, wish) -> Routed`. Pure; also for `explain` and dry runs.
+
+A stop of the way (an extension, hours, a menu …) answers with a node, or with the destination where the call goes
+on; each adds a step that says what was found, for people. The order for what an extension dials:
+
+    emergency numbers → feature codes → short numbers → park slots → emergency numbers of its country → outside
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
 
-from pbx_core.domain.model import Neighbour, UserSettings
+from pbx_core.domain import dialplan_codes as codes
+from pbx_core.domain import dialplan_inside as inside
+from pbx_core.domain import dialplan_outside as outside
+from pbx_core.domain import dialplan_scenes as scenes
+from pbx_core.domain import numbers
+from pbx_core.domain.dialplan_way import Answer, Way
+from pbx_core.domain.facts import Facts
+from pbx_core.domain.model import Model
+from pbx_core.domain.nodes import JoinHow, Node, Routed, Wish
+
+__all__ = ["STOPS", "Facts", "resolve"]
+
+Stop = Callable[[Way, str], Answer]
+STOPS: dict[str, Stop] = {
+    "did": scenes.did,
+    "extension": inside.extension,
+    "forward": inside.forward,
+    "follow": inside.follow,
+    "group": inside.group,
+    "queue": scenes.queue,
+    "menu": scenes.menu,
+    "announcement": scenes.announcement,
+    "hours": scenes.hours,
+    "voicemail": inside.voicemail,
+    "mailbox": inside.mailbox,
+    "conference": scenes.conference,
+    "outside": outside.outside,
+    "hangup": scenes.hangup,
+    "change": codes.change,
+    "pickup": codes.pickup,
+    "retrieve": codes.retrieve,
+    "listen": lambda way, number: codes.supervise(way, JoinHow.LISTEN, number),
+    "whisper": lambda way, number: codes.supervise(way, JoinHow.WHISPER, number),
+    "barge": lambda way, number: codes.supervise(way, JoinHow.BARGE, number),
+}
 
 
-@dataclass(frozen=True)
-class Facts:
-    """All that decisions depend on besides the model. registered: extensions with a phone signed in. agents: logged
-    in, by queue. rooms: conference rooms that live, room → worker. messages: a mailbox's kept voicemail, oldest
-    first. seed: for random order. home: the tenant's SIP domain."""
+def resolve(model: Model, facts: Facts, wish: Wish) -> Routed:
+    """The node at which the call stands next. Never raises for a valid model, whatever is wished."""
+    way = Way(model, facts, wish.origin, list(wish.visited), overflow=wish.overflow)
+    node = _follow(way, wish.destination or _dialled(way, wish.dialled))
+    return Routed(node, tuple(way.steps), tuple(way.visited), way.origin)
 
-    at: datetime
-    home: str = ""
-    registered: frozenset[str] = frozenset()
-    users: Mapping[str, UserSettings] = field(default_factory=dict)
-    agents: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    neighbours: tuple[Neighbour, ...] = ()
-    rooms: Mapping[str, str] = field(default_factory=dict)
-    messages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    seed: int = 0
+
+def _follow(way: Way, answer: Answer) -> Node:
+    """From stop to stop until one answers with a node. The loop guard ends every circle."""
+    while isinstance(answer, str):
+        kind, _, rest = answer.partition(":")
+        stop = STOPS.get(kind)
+        if stop is None:
+            return way.end("wrong_number", f"there is no destination {answer!r}")
+        if kind != "hangup" and (circle := way.enter(answer)):
+            return circle
+        answer = stop(way, rest)
+    return answer
+
+
+def _dialled(way: Way, digits: str) -> Answer:
+    """What digits mean to the one who dialled them. Callers from outside reach our public numbers and, in a menu that
+    allows it, extensions: never feature codes, never a way outside."""
+    model, origin = way.model, way.origin
+    if not digits or len(digits) > numbers.DIGITS_MAX:
+        return way.end("wrong_number", "no number was dialled" if not digits else "too many digits", "dialled")
+    if origin.kind == "trunk" and not way.visited:
+        return f"did:{digits}"
+    caller = way.caller
+    if caller is None:
+        if digits in model.book.extensions:
+            return f"extension:{digits}"
+        return way.end("wrong_number", f"{digits} is no extension; callers from outside reach nothing else", "dialled")
+    if help_call := outside.emergency(way, digits):
+        return help_call
+    if digits.startswith("*"):
+        return codes.code(way, digits)
+    if destination := inside.number_inside(model, digits):
+        return destination
+    if digits in model.park_slots:
+        return f"retrieve:{digits}"
+    if digits in numbers.emergency_numbers(way.country):
+        return outside.help_call(way, digits)
+    return outside.dial(way, digits, caller)

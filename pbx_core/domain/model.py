@@ -41,6 +41,7 @@ class Office:
     caller_id: str = ""  # E.164, one of the tenant's verified numbers
     time_zone: str = ""  # "" the tenant's
     emergency_trunk: str = ""  # tried first for emergency calls
+    country: str = ""  # ISO region: home to its people, how they write local numbers; "" the tenant's
 
 
 @dataclass(frozen=True)

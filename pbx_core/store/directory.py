@@ -123,28 +123,25 @@ def add_extension(
     """Create an extension; InputError when the number is malformed or taken."""
     if not _NUMBER.fullmatch(number):
         raise InputError(f"{number!r} is not a short number (2 to 6 digits).", error_id="bad_number")
-    made = Extension(
-        owner.tenant_id,
-        number,
-        display_name,
-        ha1("MD5", number, owner.domain, password),
-        ha1("SHA-256", number, owner.domain, password),
-    )
+    values = extension_values(owner, number, password, display_name, clock.now().timestamp())
     try:
         with engine.begin() as connection:
-            connection.execute(
-                sa.insert(extension).values(
-                    tenant_id=made.tenant_id,
-                    number=number,
-                    display_name=display_name,
-                    ha1_md5=made.ha1_md5,
-                    ha1_sha256=made.ha1_sha256,
-                    created_at=clock.now().timestamp(),
-                )
-            )
+            connection.execute(sa.insert(extension).values(values))
     except sa.exc.IntegrityError:
         raise InputError(f"Extension {number} exists already in {owner.domain}.", error_id="number_taken") from None
-    return made
+    return Extension(owner.tenant_id, number, display_name, values["ha1_md5"], values["ha1_sha256"])
+
+
+def extension_values(owner: Tenant, number: str, password: str, display_name: str, now: float) -> dict[str, Any]:
+    """The row of a new extension; now: UTC epoch seconds."""
+    return {
+        "tenant_id": owner.tenant_id,
+        "number": number,
+        "display_name": display_name,
+        "ha1_md5": ha1("MD5", number, owner.domain, password),
+        "ha1_sha256": ha1("SHA-256", number, owner.domain, password),
+        "created_at": now,
+    }
 
 
 def extension_of(engine: sa.Engine, tenant_id: str, number: str) -> Extension | None:
