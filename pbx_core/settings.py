@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     object_store_endpoint: str = Field(default="", description="https://host of an S3 server that is not Amazon's")
     local_copy_days: float = Field(default=30.0, description="recordings in the object store stay here so long too")
 
+    # prompts
+    piper_voices_dir: Path | None = Field(
+        default=None, description="Piper voices (.onnx) for prompts; languages without one: espeak-ng"
+    )
+
     # warehouse and speech
     ingest_interval_s: float = Field(default=1.0, description="pause between ingest rounds")
     maintenance_interval_s: float = Field(default=60.0, description="pause between warehouse maintenance rounds")
@@ -126,6 +131,10 @@ class Settings(BaseSettings):
     @property
     def m4a_dir(self) -> Path:
         return self.data / "cache" / "m4a"
+
+    @property
+    def prompts_dir(self) -> Path:
+        return self.data / "prompts"
 
     @property
     def lake_catalog(self) -> Path:
