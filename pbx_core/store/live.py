@@ -197,7 +197,7 @@ def _agent(row: sa.Row[Any], now: float) -> Agent:
 
 
 def trunks(db: sa.Engine, tenant_id: str | None, now: float) -> list[Trunk]:
-    """Every trunk that the edge knows, by tenant and name. Up: calls are sent there, and its sign-in has not run out."""
+    """Every trunk that the edge knows, by tenant and name. Up: calls are sent there, its sign-in has not run out."""
     found = _rows(db, sa.select(trunk_state), trunk_state, tenant_id, trunk_state.c.trunk_id)
     return [
         Trunk(

@@ -1,0 +1,29 @@
+"""Puts the API together: its routes, its description, its one shape of errors."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from pbx_core import __version__
+from pbx_core.api import answers, calls, explaining, live, metrics, model, provision
+from pbx_core.api.context import Context
+from pbx_core.api.doors import Doors
+
+
+def build(context: Context) -> ASGIApp:
+    """The application behind its doors. No CORS: browsers of other sites get nothing. The pages that would draw the
+    description load scripts from elsewhere and are off; /openapi.json is there."""
+    api = FastAPI(
+        title="Callbench",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        responses=answers.PROBLEMS,
+        redirect_slashes=False,
+    )
+    api.state.context = context
+    answers.install(api)
+    for part in (live, calls, model, explaining, metrics, provision):
+        api.include_router(part.router)
+    return Doors(api, context.settings.api_body_bytes_max)

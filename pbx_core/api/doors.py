@@ -1,0 +1,73 @@
+"""What stands before every route: the size of requests, the headers of answers, and that no fault shows its insides."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pbx_core import log
+
+_log = log.get(__name__)
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Strict-Transport-Security": "max-age=31536000",
+}
+TOO_LARGE = "The request is larger than {limit} bytes; nothing of it was read or done. Send less."
+NO_LENGTH = "The request does not say how long it is; nothing was done. Send it with Content-Length."
+FAULT = "Something went wrong here and has been logged; whether it was done is not known. Look, then try again."
+
+
+class Doors:
+    """413 for what is too large, 411 for a body of unknown length, 500 with a sentence for our own faults."""
+
+    def __init__(self, app: ASGIApp, bytes_max: int) -> None:
+        self.app = app
+        self.bytes_max = bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def with_headers(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refusal = self._refusal(Headers(scope=scope))
+        if refusal is not None:
+            await _answer(with_headers, *refusal)
+            return
+        try:
+            await self.app(scope, receive, with_headers)
+        except Exception:  # noqa: BLE001 the outer loop of a request
+            # Our own fault. The path may hold a secret: it is not logged.
+            _log.exception("request failed", extra={"method": scope["method"]})
+            if not begun:
+                await _answer(with_headers, 500, "fault", FAULT)
+
+    def _refusal(self, headers: Headers) -> tuple[int, str, str] | None:
+        if "transfer-encoding" in headers:
+            return 411, "no_length", NO_LENGTH
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdecimal()) or int(length) > self.bytes_max:
+            return 413, "too_large", TOO_LARGE.format(limit=self.bytes_max)
+        return None
+
+
+async def _answer(send: Send, status: int, error_id: str, message: str) -> None:
+    body = json.dumps({"error_id": error_id, "message": message}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
