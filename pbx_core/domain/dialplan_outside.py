@@ -18,6 +18,8 @@ def outside(way: Way, number: str) -> Answer:
     public = numbers.parse(number, way.model.outbound.country)
     if public is None:
         return way.end("wrong_number", f"{number} is no telephone number")
+    if public.e164 in way.model.book.dids:
+        return _own(way, public)
     return _ring(way, public, None)
 
 
@@ -34,62 +36,78 @@ def dial(way: Way, digits: str, extension: Extension) -> Answer:
     if public is None:
         return way.end("wrong_number", f"there is no number {digits}", "dialled")
     if public.e164 in model.book.dids:
-        way.say(f"did {public.e164}", "is a number of our own: the call stays here")
-        return f"did:{public.e164}"
+        return _own(way, public)
     return way.enter(f"outside:{public.e164}") or _ring(way, public, extension)
+
+
+def _own(way: Way, public: Public) -> str:
+    way.say(f"did {public.e164}", "is a number of our own: the call stays here")
+    return f"did:{public.e164}"
 
 
 def target(way: Way, number: str, extension: Extension | None) -> Target | None:
     """One outside target of a group or of follow-me; None, with a step, when it may not be called."""
-    public = numbers.parse(number, way.country)
+    public = numbers.parse(number, home_of(way, extension))
     if public is None:
         way.say(f"outside {number}", "is no telephone number")
         return None
     if reason := forbidden(way, public, extension):
         way.say(f"outside {public.e164}", reason)
         return None
-    made = _target(way, public)
+    made = _target(way, public, home_of(way, extension))
     return made if made.routes else None
 
 
 def forbidden(way: Way, public: Public, extension: Extension | None) -> str:
     """Why this number may not be called by this extension (None: by the tenant's model itself); "" it may."""
-    rules = way.model.outbound
+    home = home_of(way, extension)
+    reason = forbidden_by_tenant(way.model, public, home)
+    if reason or extension is None or public.country == home:
+        return reason
+    if not extension.international:
+        return f"{public.country}: extension {extension.number} may not call abroad (international)"
+    if extension.countries and public.country not in extension.countries:
+        return f"{public.country} is not among the countries of extension {extension.number}"
+    return ""
+
+
+def home_of(way: Way, extension: Extension | None) -> str:
+    """The country that is not abroad: that of the extension's office, or the tenant's for what his model names."""
+    return way.country if extension else way.model.outbound.country
+
+
+def forbidden_by_tenant(model: Model, public: Public, home: str) -> str:
+    """Why nobody of the tenant may call this number; home: the country that is not abroad."""
+    rules = model.outbound
     if public.refused:
         return public.refused
-    if public.country and public.country == way.country:
+    if public.country and public.country == home:
         return ""
     where = public.country or "no country"
     if not rules.international:
         return f"{where}: calls abroad are switched off (outbound.international)"
-    if extension and not extension.international:
-        return f"{where}: extension {extension.number} may not call abroad (international)"
-    if public.country not in rules.countries:
-        return f"{where} is not among the countries that may be called (outbound.countries)"
-    if extension and extension.countries and public.country not in extension.countries:
-        return f"{where} is not among the countries of extension {extension.number}"
-    return ""
+    return "" if public.country in rules.countries else f"{where} is not in outbound.countries"
 
 
 def _ring(way: Way, public: Public, extension: Extension | None) -> Node:
     place = f"outside {public.e164}"
     if reason := forbidden(way, public, extension):
         return way.end("not_allowed", reason, place)
-    made = _target(way, public)
+    made = _target(way, public, home_of(way, extension))
     if not made.routes:
         return way.end("no_trunk", "no trunk carries this number", place)
     record = policy(way, [extension] if extension and way.origin.kind != "extension" else [], [], outside=True)
     return Ring((made,), RING_S, record=record, label=f"outside:{public.e164}")
 
 
-def _target(way: Way, public: Public) -> Target:
+def _target(way: Way, public: Public, home: str) -> Target:
     model, e164 = way.model, public.e164
     route, trunks = carriers(model, e164)
     shown = caller_id(way)
     name = f"route {route.id}" if route else "trunks"
     if trunks:
         way.say(name, f"{e164} goes by {', then '.join(t.id for t in trunks)}, showing {shown or 'no number'}")
-    abroad = public.country != way.country
+    abroad = public.country != home
     return Target(
         e164,
         routes=tuple(

@@ -9,7 +9,6 @@ Things with an id or number are tables under it: [menus.main], [extensions.101],
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import json
 import math
@@ -23,7 +22,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import tomli_w
 
 from pbx_core.domain.model import Model, QueueMember
-from pbx_core.domain.modelcheck import Mistake, check
+from pbx_core.domain.modelcheck import Mistake, check, meant
 from pbx_core.errors import InputError
 
 BYTES_MAX = 8 * 1024 * 1024  # of a document: 10 000 extensions with every field need less than half
@@ -235,12 +234,6 @@ def _build_scalar(hint: Any, value: Any, place: str, mistakes: list[Mistake]) ->
         return hint(value)
     mistakes.append(Mistake(place, f"{wanted} was expected, not {_shown(value)}"))
     return None
-
-
-def meant(word: object, known: Iterable[str]) -> str:
-    """ "; did you mean `…`?" when a known word is like it, else ""."""
-    near = difflib.get_close_matches(str(word), list(known), 1, 0.6)
-    return f"; did you mean `{near[0]}`?" if near else ""
 
 
 def _shown(value: Any) -> str:
