@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, shortnumberinfo
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, shortnumberinfo, timezone
 
 from pbx_core.domain.model import Trunk
 
@@ -92,6 +92,13 @@ def emergency_numbers(country: str) -> frozenset[str]:
 def is_country(code: str) -> bool:
     """Whether it is an ISO 3166 region that has telephone numbers."""
     return code in phonenumbers.SUPPORTED_REGIONS
+
+
+def time_zones(e164: str) -> tuple[str, ...]:
+    """The zones in which a number can be, by its numbering plan; empty when nobody knows. Mobile numbers of wide
+    countries have several."""
+    found = timezone.time_zones_for_number(phonenumbers.parse(e164, None))
+    return tuple(z for z in found if z != timezone.UNKNOWN_TIMEZONE)
 
 
 def for_carrier(e164: str, trunk: Trunk, home: str) -> str:

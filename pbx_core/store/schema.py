@@ -302,6 +302,22 @@ campaign_number = sa.Table(
     sa.Index("campaign_next", "tenant_id", "campaign_id", "state", "not_before"),
 )
 
+campaign_try = sa.Table(  # one call of a campaign, written before it is dialled
+    "campaign_try",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("call_id", sa.String(32), primary_key=True),
+    sa.Column("campaign_id", sa.String(32), nullable=False),
+    sa.Column("number", sa.String(20), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),  # from 1
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("ended_at", sa.Float, index=True),  # null: under way
+    sa.Column("result", sa.String(16), nullable=False, server_default=""),
+    sa.Column("key", sa.String(1), nullable=False, server_default=""),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Index("campaign_try_of", "tenant_id", "campaign_id", "started_at"),
+)
+
 opt_out = sa.Table(
     "opt_out",
     metadata,

@@ -199,6 +199,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "call_id"),
     )
     op.create_table(
+        "campaign_try",
+        sa.Column("tenant_id", sa.String(length=32), nullable=False),
+        sa.Column("call_id", sa.String(length=32), nullable=False),
+        sa.Column("campaign_id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.String(length=20), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.Float(), nullable=False),
+        sa.Column("ended_at", sa.Float(), nullable=True),
+        sa.Column("result", sa.String(length=16), server_default="", nullable=False),
+        sa.Column("key", sa.String(length=1), server_default="", nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "call_id"),
+    )
+    with op.batch_alter_table("campaign_try", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_campaign_try_ended_at"), ["ended_at"], unique=False)
+        batch_op.create_index("campaign_try_of", ["tenant_id", "campaign_id", "started_at"], unique=False)
+
+    op.create_table(
         "opt_out",
         sa.Column("tenant_id", sa.String(length=32), nullable=False),
         sa.Column("number", sa.String(length=20), nullable=False),
