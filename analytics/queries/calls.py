@@ -51,6 +51,7 @@ _ROWS = """
         WHERE tenant_id = $tenant_id AND call_id BETWEEN $low AND $high
     )
     SELECT page.call_id, page.started_at, page.caller_number, page.caller_name, page.callee_number, page.disposition,
+           page.direction, page.answered_by, page.queue, page.voicemail, page.segments,
            page.cause, page.wait_s, page.talk_s, legs.mos_min, page.recording_id, kept.quality AS recording_quality,
            said.status AS transcript_status, said.language, spoken.talk_ratio AS caller_talk_ratio,
            coalesce(noted.comments, 0) AS comments

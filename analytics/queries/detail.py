@@ -56,6 +56,9 @@ _RECORDING = """
       AND ($extension IS NULL OR r.call_id IN (SELECT call_id FROM scoped($tenant_id, $extension, $since, $until)))
     ORDER BY r.stamp DESC LIMIT 1
 """
+_GONE_ONE = """
+    SELECT recording_id FROM lk.main.recording_gone WHERE tenant_id = $tenant_id AND recording_id = $recording_id
+"""
 
 T = TypeVar("T")
 
@@ -73,6 +76,7 @@ def call(reader: Reader, scope: Scope, call_id: str, recording_id: str | None = 
     cdr = _record(Cdr, found[0], legs=legs)
     stored = tuple(_record(RecordingRecord, r) for r in reader.rows(_RECORDINGS_OF_CALL, own))
     gone = tuple(_record(RecordingGone, r) for r in reader.rows(_GONE, own))
+    stored = tuple(r for r in stored if r.recording_id not in {g.recording_id for g in gone})
     ids = [r.recording_id for r in stored]
     chosen = recording_id if recording_id in ids else cdr.recording_id or next(iter(ids), None)
     if chosen is None:
@@ -86,7 +90,9 @@ def recording(reader: Reader, scope: Scope, recording_id: str) -> RecordingRecor
     """One recording; None when it is unknown, another tenant's or out of scope, all the same."""
     values = {**scope_parameters(scope), "since": BEGINNING, "until": END, "recording_id": recording_id}
     found = reader.rows(_RECORDING, values)
-    return _record(RecordingRecord, found[0]) if found else None
+    if not found or reader.rows(_GONE_ONE, {"tenant_id": scope.tenant_id, "recording_id": recording_id}):
+        return None
+    return _record(RecordingRecord, found[0])
 
 
 def _turns(reader: Reader, own: dict[str, Any]) -> TurnsRecord | None:

@@ -29,7 +29,7 @@ _MACROS = (
     SELECT * FROM scoped(tenant, ext, since_, until_)
     WHERE (number_ IS NULL OR contains(caller_number, number_) OR contains(callee_number, number_)
            OR contains(answered_by, number_))
-      AND (disposition_ IS NULL OR disposition = disposition_)
+      AND (disposition_ IS NULL OR disposition = disposition_ OR (disposition_ = 'voicemail' AND voicemail))
       AND (min_talk_s_ IS NULL OR talk_s >= min_talk_s_)
       AND (recorded_ IS NULL OR recorded_ = (recording_id IS NOT NULL))
       AND (said_ IS NULL OR call_id IN (

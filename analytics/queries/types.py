@@ -43,8 +43,9 @@ class CallFilter:
 class CallPage:
     """A page of calls, newest first.
 
-    frame: call_id, started_at (tz-aware UTC), caller_number, caller_name, callee_number, disposition, cause, wait_s,
-    talk_s, mos_min, recording_id, recording_quality, transcript_status, language, caller_talk_ratio, comments (count).
+    frame: call_id, started_at (tz-aware UTC), caller_number, caller_name, callee_number, disposition, direction,
+    answered_by, queue, voicemail, segments, cause, wait_s, talk_s, mos_min, recording_id,
+    recording_quality, transcript_status, language, caller_talk_ratio, comments (count).
     Unknown values are None or NaN. Cursors are opaque; None where the list ends.
     """
 

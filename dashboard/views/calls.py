@@ -27,6 +27,7 @@ RESULTS = {
     "Busy": Disposition.BUSY,
     "Cancelled": Disposition.CANCELLED,
     "Failed": Disposition.FAILED,
+    "Voicemail": "voicemail",  # not answered, but a message was left
 }
 LENGTHS = {"10 s": "10", "30 s": "30", "1 min": "60", "5 min": "300", "10 min": "600"}
 RECORDED = {"Recorded": "yes", "Not recorded": "no"}

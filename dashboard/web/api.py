@@ -103,9 +103,9 @@ def _reading(api: FastAPI, context: Context) -> None:
         )
 
     @api.get("/calls/{call_id}")
-    def call(request: Request, session: Signed, call_id: str) -> JSONResponse:
+    def call(request: Request, session: Signed, call_id: str, recording: str | None = None) -> JSONResponse:
         reader, scope = context.reader(), access.scope(session)
-        detail = queries.call(reader, scope, call_id)
+        detail = queries.call(reader, scope, call_id, recording)
         if detail is None:
             return _no_call()
         flt = filters.read(request.query_params, tenant_of(context, session).time_zone)
@@ -116,6 +116,8 @@ def _reading(api: FastAPI, context: Context) -> None:
             {
                 "cdr": records.to_json(detail.cdr),
                 "recording": records.to_json(detail.recording),
+                "recordings": records.to_json(detail.recordings),
+                "gone": records.to_json(detail.gone),
                 "recording_fault": plain.explain((detail.recording and detail.recording.quality_reason) or ""),
                 "turns": records.to_json(detail.turns),
                 "transcript": records.to_json(detail.transcript),
@@ -129,7 +131,7 @@ def _reading(api: FastAPI, context: Context) -> None:
                     "message": state.sentence,
                     "pending": state.pending,
                 },
-                "names": {n: known[n] for n in (detail.cdr.caller_number, detail.cdr.callee_number) if n in known},
+                "names": {n: known[n] for n in _numbers(detail) if n in known},
                 "newer": newer,
                 "older": older,
             }
@@ -258,6 +260,13 @@ def as_json(comment: comments.Comment, session: Session) -> dict[str, Any]:
         "may_delete": access.may_delete_any(session)
         or (access.may_comment(session) and comment.author_id == session.person_id),
     }
+
+
+def _numbers(detail: queries.CallDetail) -> set[str]:
+    """Every number that appears on the page of a call."""
+    cdr = detail.cdr
+    sides = {n for r in detail.recordings for n in (r.caller_number, r.callee_number)}
+    return {cdr.caller_number, cdr.callee_number, cdr.answered_by, *(leg.number for leg in cdr.legs), *sides}
 
 
 def _no_call() -> JSONResponse:

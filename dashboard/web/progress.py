@@ -17,6 +17,7 @@ class Stage(StrEnum):
     """Where the way from the end of a call to its text stands."""
 
     NOT_RECORDED = "not_recorded"  # there is no sound, and the reason is known
+    DELETED = "deleted"  # there was; its time was over
     PREPARING = "preparing"  # the sound is being joined and compressed
     QUEUED = "queued"
     RUNNING = "running"
@@ -52,13 +53,17 @@ class Progress:
 def of(db: sa.Engine, clock: Clock, detail: CallDetail) -> Progress:
     """The state of a call's recording and transcript, from the warehouse and the job table."""
     cdr = detail.cdr
-    if cdr.recording_id is None:
+    recording_id = detail.recording.recording_id if detail.recording else cdr.recording_id
+    if detail.gone and detail.recording is None:
+        last = detail.gone[-1]
+        return Progress(Stage.DELETED, f"The recording was deleted on {last.deleted_at:%d %B %Y} ({last.reason}).")
+    if recording_id is None:
         reason = cdr.recording_reason or "the call was not answered"
         meaning = plain.explain(reason)
         return Progress(Stage.NOT_RECORDED, f"{meaning} ({reason})" if meaning else f"There is no recording: {reason}.")
     if detail.transcript is not None:
         return _of_transcript(detail)
-    job = jobs.look(db, "transcribe", cdr.recording_id)
+    job = jobs.look(db, "transcribe", recording_id)
     if detail.recording is None and job is None:
         late = (clock.now() - cdr.ended_at).total_seconds() > LATE_S
         return Progress(Stage.PREPARING, LATE if late else PREPARED)

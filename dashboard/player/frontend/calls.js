@@ -56,14 +56,21 @@ function line(row, data, open) {
     { onclick: (event) => event.target.closest("a") || open(event, row) },
     cell("when", link),
     cell("from", el("span", { class: "clip" }, party(row.caller_number, data.names, row.caller_name))),
-    cell("to", el("span", { class: "arrow", "aria-hidden": "true" }, "→ "), el("span", { class: "clip" }, party(row.callee_number, data.names))),
-    cell("result", el("span", { class: `badge ${row.disposition}`, title: row.cause ?? "" }, DISPOSITIONS[row.disposition] ?? row.disposition)),
+    cell("to", el("span", { class: "arrow", "aria-hidden": "true" }, "→ "), el("span", { class: "clip" }, party(row.callee_number, data.names)), taken(row, data.names)),
+    cell("result", el("span", { class: `badge ${row.disposition}`, title: row.cause ?? "" }, row.voicemail ? "Voicemail" : (DISPOSITIONS[row.disposition] ?? row.disposition))),
     cell("talk", row.talk_s ? clock(row.talk_s) : el("span", { class: "soft" }, `waited ${span(row.wait_s)}`)),
     cell("share", share(row.caller_talk_ratio)),
     cell("mos", row.mos_min === null ? el("span", { class: "soft" }, "–") : el("span", { class: row.mos_min < 3.6 ? "poor" : "" }, number(row.mos_min, 2))),
     cell("rec", recording(row)),
     cell("notes", row.comments ? el("span", { class: "count", title: `${row.comments} comments` }, String(row.comments)) : null),
   );
+}
+
+/** Who took a call that was not dialled to him directly, and the queue that it came through. */
+function taken(row, names) {
+  const by = row.answered_by && row.answered_by !== row.callee_number ? party(row.answered_by, names) : "";
+  const text = [row.queue ? `queue ${row.queue}` : "", by ? `taken by ${by}` : ""].filter(Boolean).join(", ");
+  return text ? el("span", { class: "soft clip taken" }, text) : null;
 }
 
 function share(ratio) {

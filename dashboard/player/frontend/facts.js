@@ -13,6 +13,15 @@ export function heading(detail, zone) {
     cdr.answered_at ? { caller: "caller hung up", callee: "callee hung up" }[cdr.hangup_party] ?? "ended by the system" : null,
     transcript?.language ? language(transcript.language) : null,
   ];
+  const way = [
+    { inbound: "From outside", outbound: "To outside", callback: "Called back", informing: "Informed by us" }[cdr.direction],
+    cdr.menu_path ? `menu keys ${cdr.menu_path.split(",").map(key).join(" → ")}` : null,
+    cdr.queue ? `queue ${cdr.queue}${cdr.queue_wait_s === null ? "" : `, ${span(cdr.queue_wait_s)} in line`}` : null,
+    cdr.forwarded_by ? `forwarded by ${party(cdr.forwarded_by, detail.names)}` : null,
+    cdr.answered_by && cdr.answered_by !== cdr.callee_number ? `taken by ${party(cdr.answered_by, detail.names)}` : null,
+    cdr.transferred ? `${cdr.transferred === "attended" ? "transferred after consultation" : "transferred"}` : null,
+    cdr.recording_pause_s ? `recording paused ${span(cdr.recording_pause_s)}` : null,
+  ];
   return el(
     "header",
     { class: "facts" },
@@ -22,12 +31,32 @@ export function heading(detail, zone) {
       el("span", { class: "from" }, party(cdr.caller_number, detail.names, cdr.caller_name)),
       el("span", { class: "to", "aria-label": "to" }, " → "),
       el("span", {}, party(cdr.callee_number, detail.names)),
-      el("span", { class: `badge ${cdr.disposition}` }, DISPOSITIONS[cdr.disposition] ?? cdr.disposition),
+      el("span", { class: `badge ${cdr.disposition}` }, cdr.voicemail ? "Voicemail" : (DISPOSITIONS[cdr.disposition] ?? cdr.disposition)),
     ),
+    way.some(Boolean) ? el("p", { class: "soft bits" }, way.filter(Boolean).map((b) => el("span", {}, b))) : null,
     el("p", { class: "soft bits" }, bits.filter(Boolean).map((b) => el("span", {}, b))),
     cdr.answered_at ? null : el("p", { class: "soft" }, `Cause: ${cdr.cause}`),
     cdr.aborted ? el("p", { class: "warn" }, "The end of this call was reconstructed after a crash; it is true to 5 seconds.") : null,
     warning(detail),
+  );
+}
+
+const key = (pressed) => ({ t: "none", i: "wrong key" })[pressed] ?? pressed;
+
+/** The recordings of a call with transfers, to choose from; nothing where there is one. */
+export function segments(detail, choose) {
+  if (detail.recordings.length < 2) return null;
+  return el(
+    "nav",
+    { class: "segments", "aria-label": "Recordings of this call" },
+    detail.recordings.map((r) =>
+      el(
+        "button",
+        { type: "button", class: "tool", "aria-pressed": String(r.recording_id === detail.recording?.recording_id), onclick: () => choose(r.recording_id) },
+        el("b", {}, r.kind === "voicemail" ? "Message" : `Part ${r.segment}`),
+        ` ${[r.caller_number, r.callee_number].filter(Boolean).map((n) => party(n, detail.names)).join(" – ")}, ${span(r.duration_s)}`,
+      ),
+    ),
   );
 }
 
@@ -80,12 +109,15 @@ function part(name, share) {
   return node;
 }
 
+const LEGS_MAX = 4; // a column each; more do not fit a phone screen
+
 export function quality(detail) {
   const { cdr } = detail;
-  const legs = ["caller", "callee"].map((p) => cdr.legs.find((l) => l.party === p));
+  const talked = cdr.legs.filter((l) => l.answered_at);
+  const legs = (talked.length ? talked : cdr.legs).slice(0, LEGS_MAX);
   const row = (name, show) =>
     el("tr", {}, el("th", { scope: "row" }, name), legs.map((l) => el("td", {}, l ? show(l) : "–")));
-  const reasons = legs.filter((l) => l?.quality_reason).map((l) => `${l.party === "caller" ? "Caller" : "Callee"}: ${l.quality_reason}.`);
+  const reasons = legs.filter((l) => l.quality_reason).map((l) => `${party(l.number, detail.names)}: ${l.quality_reason}.`);
   return el(
     "section",
     { class: "card side", "aria-label": "Line quality" },
@@ -93,7 +125,7 @@ export function quality(detail) {
     el(
       "table",
       {},
-      el("thead", {}, el("tr", {}, el("td", {}), el("th", { class: "voice caller", scope: "col" }, "Caller"), el("th", { class: "voice callee", scope: "col" }, "Callee"))),
+      el("thead", {}, el("tr", {}, el("td", {}), legs.map((l) => el("th", { class: `voice ${l.party}`, scope: "col" }, party(l.number, detail.names) || l.party)))),
       el(
         "tbody",
         {},
@@ -119,7 +151,7 @@ export function story(detail, zone) {
       "ol",
       {},
       detail.events.map((e) =>
-        el("li", {}, el("span", { class: "soft" }, time(e.at, zone, true)), ` ${e.type.replaceAll("_", " ")}`, e.leg ? el("span", { class: "soft" }, ` · ${e.leg}`) : null),
+        el("li", {}, el("span", { class: "soft" }, time(e.at, zone, true)), ` ${e.type.replaceAll("_", " ")}`, e.leg ? el("span", { class: "soft" }, ` · ${e.leg}`) : null, reasons(e)),
       ),
     ),
     el("p", { class: "soft id" }, `Call ${detail.cdr.call_id}`),
@@ -127,3 +159,9 @@ export function story(detail, zone) {
   );
 }
 
+/** Why the exchange sent the call where it went: the steps of the dialplan, each with its place in the model. */
+function reasons(event) {
+  const steps = event.type === "routed" ? (event.detail?.steps ?? []) : [];
+  if (!steps.length) return null;
+  return el("ul", { class: "why" }, steps.map((s) => el("li", {}, el("b", {}, s.place), ` ${s.text}`)));
+}

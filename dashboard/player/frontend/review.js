@@ -2,7 +2,7 @@
 
 import { Comments } from "./comments.js";
 import { el, fill, icon, paint } from "./dom.js";
-import { heading, measures, quality, story } from "./facts.js";
+import { heading, measures, quality, segments, story } from "./facts.js";
 import { help, listen } from "./keys.js";
 import { read, whoami } from "./net.js";
 import { oneStep } from "./steps.js";
@@ -70,15 +70,17 @@ class Page {
   }
 
   async show(data) {
-    const key = `${data.call_id} ${data.revision} ${data.query}`;
+    if (data.call_id !== this.data?.call_id) this.segment = null;
+    const key = `${data.call_id} ${data.revision} ${data.query} ${this.segment ?? ""}`;
     if (key === this.key) return;
-    const other = data.call_id !== this.data?.call_id;
+    const other = data.call_id !== this.data?.call_id || this.segment !== this.shown;
+    this.shown = this.segment;
     this.key = key;
     this.data = data;
     clearTimeout(this.opening);
     const mine = () => this.key === key && !this.closed;
     try {
-      const query = data.query ? `?${data.query}` : "";
+      const query = `?${data.query}${this.segment ? `&recording=${this.segment}` : ""}`;
       const [detail, me] = await Promise.all([read(`/api/calls/${data.call_id}${query}`, { alive: mine, waiting: () => this.#say("No connection to the server; trying again …") }), whoami()]);
       if (mine()) await this.#draw(detail, me, other);
     } catch (error) {
@@ -93,7 +95,7 @@ class Page {
     const hadSound = !other && !!this.detail?.recording;
     this.detail = detail;
     const zone = this.data.time_zone;
-    fill(this.head, heading(detail, zone));
+    fill(this.head, heading(detail, zone), segments(detail, (id) => this.#choose(id)));
     fill(this.nav, ...this.#links());
     fill(this.side, this.comments.node, measures(detail), quality(detail), story(detail, zone));
     this.transcript.show(detail);
@@ -104,6 +106,11 @@ class Page {
     if (!detail.recording) this.wave.close();
     else if (hadSound) this.wave.measured(detail.turns);
     else await this.wave.load(detail);
+  }
+
+  #choose(recordingId) {
+    this.segment = recordingId;
+    this.show(this.data);
   }
 
   #links() {
