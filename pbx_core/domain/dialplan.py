@@ -37,6 +37,7 @@ STOPS: dict[str, Stop] = {
     "mailbox": inside.mailbox,
     "conference": scenes.conference,
     "outside": outside.outside,
+    "inform": scenes.inform,
     "hangup": scenes.hangup,
     "change": codes.change,
     "pickup": codes.pickup,

@@ -138,6 +138,15 @@ def conference(way: Way, number: str) -> Answer:
     )
 
 
+def inform(way: Way, name: str) -> Answer:
+    """A message of a campaign, to somebody whom we called for it; no model leads here."""
+    node = way.facts.informs.get(name)
+    if node is None:
+        return way.end("wrong_number", "there is no such message (any more)", f"inform {name}")
+    way.say(f"inform {name}", "is said")
+    return node
+
+
 def hangup(way: Way, cause: str) -> Hangup:
     """The end that the model wants."""
     return way.end(cause if cause in ENDS else "done", f"hangs up: {cause}")

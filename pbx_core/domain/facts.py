@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pbx_core.domain.model import Neighbour, UserSettings
+from pbx_core.domain.nodes import Node
 
 
 @dataclass(frozen=True)
 class Facts:
     """at: with time zone. registered: extensions with a phone signed in. agents: logged in, by queue. rooms:
     conference rooms that live, room → worker. messages: a mailbox's kept voicemail (recording ids), oldest first.
-    seed: for random order. home: the tenant's SIP domain."""
+    informs: what `inform:<name>` stands for. seed: for random order. home: the tenant's SIP domain."""
 
     at: datetime
     home: str = ""
@@ -23,6 +24,7 @@ class Facts:
     neighbours: tuple[Neighbour, ...] = ()
     rooms: Mapping[str, str] = field(default_factory=dict)
     messages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    informs: Mapping[str, Node] = field(default_factory=dict)
     seed: int = 0
 
     def user(self, number: str) -> UserSettings:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pbx_core.clock import Clock
 from pbx_core.domain.facts import Facts
 from pbx_core.domain.model import Neighbour
-from pbx_core.store import usersettings
+from pbx_core.store import campaigns, usersettings
 from pbx_core.store.schema import agent, binding, live_call, live_room, voicemail_message
 
 NEIGHBOURS_MAX = 1000  # calls of one tenant that are looked through for pickup, parking, supervision
@@ -37,6 +37,7 @@ def gather(
             neighbours=_neighbours(connection, tenant_id),
             rooms=_rooms(connection, tenant_id),
             messages=_messages(connection, tenant_id),
+            informs=campaigns.informs(connection, tenant_id, now.timestamp()),
             seed=int(clock.new_id()[-8:], 16),
         )
 
