@@ -8,9 +8,13 @@ Into stdin, one object per line; end of file ends the process:
     {"do": "register", "account": "alice", "number": "101", "domain": "acme.test", "password": "…",
      "name": "Alice", "edge": "sip:127.0.0.1:5060;transport=udp", "plan": {…}}
                                                                    plan: what to do with calls that come in
+    {"do": "carrier", "account": "world", "edge": "sip:127.0.0.1:5060;transport=udp", "plan": {…}}
+                                                                   a carrier: knows no password, calls in from anybody
     {"do": "plan", "account": "alice", "plan": {…}}                changes it
     {"do": "call", "account": "alice", "call": "c1", "to": "102", "plan": {…}}     `call` is your name for it
+                                            of a carrier also "from": "+996555123456"
     {"do": "hangup", "call": "c1"}
+    {"do": "play", "call": "c1", "file": "hello.wav"}   speak it now
     {"do": "hold", "call": "c1", "on": true}         {"do": "dtmf", "call": "c1", "digits": "12#"}
     {"do": "transfer", "call": "c1", "to": "103"}    blind
     {"do": "transfer", "call": "c1", "with": "c2"}   attended: the one in c1 is to talk with the one in c2
@@ -86,9 +90,10 @@ class PhoneCall:
 class PhoneBox:
     """The phones of one process."""
 
-    def __init__(self, engine: Engine, clock: Clock, tell: Any) -> None:
-        """`tell(event, **fields)` writes one line."""
+    def __init__(self, engine: Engine, clock: Clock, tell: Any, address: str) -> None:
+        """`tell(event, **fields)` writes one line; `address` is ours."""
         self._engine = engine
+        self._address = address
         self._clock = clock
         self._tell = tell
         self._domains: dict[str, str] = {}
@@ -103,6 +108,8 @@ class PhoneBox:
             match wish["do"]:
                 case "register":
                     self._register(wish)
+                case "carrier":
+                    self._carrier(wish)
                 case "plan":
                     self._plans[wish["account"]] = read_plan(wish.get("plan", {}))
                 case "call":
@@ -121,6 +128,8 @@ class PhoneBox:
                 self._engine.hangup(call.handle, 603, "Decline", {})
             case "hold":
                 self._engine.hold(call.handle, bool(wish["on"]))
+            case "play":
+                self._engine.play(call.handle, [Path(wish["file"])], "speech", False)
             case "dtmf":
                 now = self._clock.monotonic()
                 call.todo += [(now + DIGIT_S * n, "dtmf", digit) for n, digit in enumerate(str(wish["digits"]))]
@@ -158,9 +167,16 @@ class PhoneBox:
         )
         self._engine.add_account(account, options)
 
+    def _carrier(self, wish: dict[str, Any]) -> None:
+        account, edge = wish["account"], str(wish["edge"])
+        self._domains[account] = edge.removeprefix("sip:").partition(";")[0]
+        self._plans[account] = read_plan(wish.get("plan", {}))
+        self._engine.add_account(account, AccountOptions(uri=f"sip:{account}@{self._address}", proxy=f"{edge};lr"))
+
     def _call(self, wish: dict[str, Any]) -> None:
         account = wish["account"]
-        target = DialTarget(f"sip:{wish['to']}@{self._domains[account]}", "")
+        caller = f"sip:{wish['from']}@{self._address}" if "from" in wish else ""
+        target = DialTarget(f"sip:{wish['to']}@{self._domains[account]}", caller)
         plan = read_plan(wish.get("plan", {}))
         handle, _ = self._engine.dial(target, account)
         call = self._calls[handle] = PhoneCall(wish["call"], handle, plan, self._domains[account])
@@ -279,7 +295,7 @@ async def _run(sip_port: int, rtp_port: int, rtp_ports: int, address: str, out: 
 
     cpu.ask_for_realtime(REALTIME_PRIORITY)
     engine = Engine(EngineOptions(address, sip_port, address, rtp_port, rtp_ports, tcp=True), clock)
-    box = PhoneBox(engine, clock, tell)
+    box = PhoneBox(engine, clock, tell, address)
     threading.Thread(target=listen, name="stdin", daemon=True).start()
     tell("ready")
     while box.running:

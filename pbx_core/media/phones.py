@@ -63,6 +63,18 @@ class Phones:
             plan=plan,
         )
 
+    def carrier(self, account: str, edge: str, plan: Plan) -> None:
+        """A carrier: calls in without a password, from this process's address, as any number."""
+        self.say(do="carrier", account=account, edge=edge, plan=plan)
+
+    def call_as(self, account: str, call: str, number: str, to: str, plan: Plan) -> None:
+        """A carrier's call from somebody's number."""
+        self.say(do="call", account=account, call=call, to=to, plan=plan, **{"from": number})
+
+    def play(self, call: str, file: Path) -> None:
+        """Speak a WAV file now."""
+        self.say(do="play", call=call, file=str(file))
+
     def plan(self, account: str, plan: Plan) -> None:
         """From now on calls to this account are treated so."""
         self.say(do="plan", account=account, plan=plan)
