@@ -13,7 +13,7 @@ from pbx_core.edge.transactions import Layer, Timers
 from pbx_core.settings import Settings
 from pbx_core.sip import message as sip
 from pbx_core.sip import routing
-from pbx_core.sip.flow import Flow, FlowTokens
+from pbx_core.sip.flow import Ends, Flow, FlowTokens
 
 LOOPBACK = "127.0.0.1"
 _VIA_NAMES = {"udp": "UDP", "int": "UDP", "tcp": "TCP", "tls": "TLS"}
@@ -30,8 +30,8 @@ class Wire(Protocol):
         """Whether something sent there can leave the machine."""
         ...
 
-    def connect(self, host: str, port: int, done: Callable[[Flow | None], None]) -> None:
-        """Open a TCP connection; `done` gets its flow, or None."""
+    def connect(self, flow: Flow, done: Callable[[Flow | None], None], server_name: str = "") -> None:
+        """Open a TCP or TLS connection; `done` gets its flow, or None. `server_name`: whose certificate is expected."""
         ...
 
 
@@ -78,10 +78,22 @@ class Context:
         request.headers.set_single("Max-Forwards", str(routing.hops_left(request) - 1))
         return branch
 
-    def record(self, request: SipRequest, phone: Flow, worker_port: int, *, to_phone: bool) -> None:
+    def worker_branch(self, request: SipRequest, source: str, port: int, attempt: int) -> str:
+        """The branch of a phone's INVITE (or of its CANCEL, from the same host) towards a worker: the same after a
+        restart. `attempt`: how often this worker was asked before."""
+        upstream = f"{sip.top_via(request).branch or ''}|{source}"
+        return routing.BRANCH + self.tokens.branch(upstream, sip.header(request, "call-id"), f"{port}|{attempt}")
+
+    def contact(self, transport: str, user: str = "") -> str:
+        """A URI of ours for those outside."""
+        suffix = "" if transport == "udp" else f";transport={transport}"
+        return f"sip:{user + '@' if user else ''}{self.host}:{self.port(transport)}{suffix}"
+
+    def record(self, request: SipRequest, ends: Ends, *, to_phone: bool) -> None:
         """Stay on the path of the dialog, on both sides of us. RFC 5658: one value per side."""
-        token = self.tokens.seal(phone, worker_port)
-        sides = ["int", phone.transport] if to_phone else [phone.transport, "int"]
+        token = self.tokens.seal(ends)
+        outer = ends.flow.transport
+        sides = ["int", outer] if to_phone else [outer, "int"]
         for side in sides:
             transport = "udp" if side == "int" else side
             value = routing.record_route(self.name(side), self.port(side), transport, token)

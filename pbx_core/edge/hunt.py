@@ -1,7 +1,8 @@
-"""Finds a worker for a phone's INVITE: the next one when a worker has no slot, a short wait when none has."""
+"""Finds a worker for an INVITE from outside: the next one when a worker has no slot, a short wait when none has."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from aiosipua.message import SipRequest, SipResponse
@@ -12,14 +13,17 @@ from pbx_core.edge.pool import Pool
 from pbx_core.edge.relay import Relaying
 from pbx_core.edge.transactions import ServerTransaction
 from pbx_core.sip import message as sip
-from pbx_core.sip import routing
-from pbx_core.sip.flow import Flow
+from pbx_core.sip import outside, routing
+from pbx_core.sip.flow import Ends, Flow
+from pbx_core.sip.routing import WorkerSlot
+from pbx_core.sip.tally import Talk
 
 _log = log.get(__name__)
 SILENCE_S = 2.0  # a worker on loopback that has not even said 100 is taken for dead
 SILENCES_MAX = 2  # after so many silent workers it is the message, which must not be shown to all of them
 POLL_S = 0.1
 MESSAGE_BYTES_MAX = 3900  # the engine drops silently what is longer than 4000 (PJSIP_MAX_PKT_LEN); hops vary in length
+SENT_ON_MAX = 2  # workers that name another one: two that name each other must not go on for ever
 
 
 class Hunt(Relaying):
@@ -31,20 +35,29 @@ class Hunt(Relaying):
         server: ServerTransaction,
         pool: Pool,
         invite: SipRequest,
-        phone: Flow,
-        on_end: Callable[[int], None],
+        source: Flow,
+        talk: Talk,
+        *,
+        trunk: bool = False,
+        on_end: Callable[[int], None] | None = None,
     ) -> None:
-        """`invite` has its final headers but for Record-Route, Via and hops."""
+        """`invite` has its final headers but for Record-Route, Via and hops; `talk` is what the call counts as."""
         super().__init__(context, server, more_may_come=True, on_end=on_end)
         self._pool = pool
         self._invite = invite
-        self._phone = phone
+        self._source = source
+        self._trunk = trunk
+        self._talk = talk
         self._call_id = sip.header(invite, "call-id")
         self._deadline = context.timers.time() + context.settings.slot_wait_s
         self._tried: dict[str, float] = {}
         self._silent: dict[int, str] = {}  # branches that have shown no sign of life → worker
         self._silences = 0
+        self._attempts: Counter[int] = Counter()
+        self._wanted = ""  # the one worker where this call belongs
+        self._sent_on = 0
         self._waits = False
+        pool.take(self._call_id, "", talk)
 
     def next(self) -> None:
         """Ask the best worker that was not asked lately, or wait, or give up."""
@@ -53,10 +66,10 @@ class Hunt(Relaying):
             return
         now = self.context.timers.time()
         self._tried = {name: at for name, at in self._tried.items() if now - at < 0.5}
-        worker = routing.choose(self._pool.slots(), self._tried)
+        worker = self._choose()
         if worker is None:
-            if now >= self._deadline:
-                _log.warning("no worker has a slot", extra={"call": self._call_id[:128]})
+            if now >= self._deadline or self._wanted:
+                _log.warning("no worker has a slot", extra={"call": self._call_id[:128], "worker": self._wanted})
                 self.run(self.fork.settle(503))
                 return
             self._wait(True)
@@ -64,23 +77,35 @@ class Hunt(Relaying):
             self.context.timers.call_later(POLL_S, self.next)
             return
         request = sip.clone(self._invite)
-        self.context.record(request, self._phone, worker.port, to_phone=False)
+        self.context.record(request, Ends(self._source, worker.port, self._trunk), to_phone=False)
         if len(bytes(request)) > MESSAGE_BYTES_MAX:
             self.run(self.fork.settle(513))
             return
         self._pool.take(self._call_id, worker.name)
+        branch = self.context.worker_branch(
+            self.server.request, self._source.host, worker.port, self._attempts[worker.port]
+        )
+        self._attempts[worker.port] += 1
         # its silence is noticed much sooner than by timer B
-        number = self.send(request, Flow("int", LOOPBACK, worker.port))
+        number = self.send(request, Flow("int", LOOPBACK, worker.port), branch)
         self._silent[number] = worker.name
         self.context.timers.call_later(SILENCE_S, self._check, number)
+
+    def _choose(self) -> WorkerSlot | None:
+        if self._wanted:
+            named = self._pool.named(self._wanted)
+            return None if named is None or named.name in self._tried else named
+        own = self._pool.of_extension(self._talk.tenant_id, self._talk.extension)
+        tenants = self._pool.of_tenant(self._talk.tenant_id)
+        return routing.choose(self._pool.slots(), self._tried, own, tenants)
 
     def _wait(self, waits: bool) -> None:
         self._pool.waiting += waits - self._waits
         self._waits = waits
 
-    def cancel(self) -> None:
+    def cancel(self, elsewhere: bool = False) -> None:
         self._wait(False)
-        super().cancel()
+        super().cancel(elsewhere)
 
     def progressed(self, number: int) -> None:
         self._silent.pop(number, None)
@@ -107,11 +132,17 @@ class Hunt(Relaying):
             self.run(self.fork.settle(503))
             return True
         if response is None or routing.lacks_slot(status, response):
-            name = worker or self._name_of(number)
-            self._tried[name] = self.context.timers.time()
-            self._pool.refused(name)
-            self._pool.release(self._call_id)
+            self._pool.take(self._call_id, "")
             self.fork.refused(number)
+            wanted = sip.header(response, "x-worker") if response is not None else ""
+            if wanted and self._sent_on < SENT_ON_MAX:
+                self._sent_on += 1
+                self._wanted = wanted
+                self._tried.pop(wanted, None)
+            else:
+                name = worker or self._pool.name(self._clients[number].flow.port)
+                self._tried[name] = self.context.timers.time()
+                self._pool.refused(name)
             self.next()
             return True
         self._finals[number] = response
@@ -119,6 +150,11 @@ class Hunt(Relaying):
         self.run(self.fork.settle(status))
         return True
 
-    def _name_of(self, number: int) -> str:
-        port = self._clients[number].flow.port
-        return next((w.name for w in self._pool.slots() if w.port == port), "")
+    def heard_of(self, response: SipResponse) -> None:
+        known = sip.header(response, "x-call-id")
+        if known:
+            self._pool.tally.change(self._call_id, call_id=known[:64])
+
+    def decorate(self, response: SipResponse, branch: int | None) -> None:
+        if self._trunk:
+            outside.mask(response, self.context.contact(self._source.transport))

@@ -133,6 +133,7 @@ class Network:
         self._connecting: dict[Flow, list[Callable[[Flow | None], None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._client_tls: ssl.SSLContext | None = None
 
     @property
     def connections(self) -> int:
@@ -201,20 +202,20 @@ class Network:
         """Whether something sent on this flow can leave the machine."""
         return flow.transport in self._datagrams or flow in self._streams
 
-    def connect(self, host: str, port: int, done: Callable[[Flow | None], None]) -> None:
-        """Open a TCP connection to a phone whose own one is gone; `done` gets the flow, or None."""
-        target = Flow("tcp", host, port)
-        if target in self._streams:
-            done(target)
+    def connect(self, flow: Flow, done: Callable[[Flow | None], None], server_name: str = "") -> None:
+        """Open a connection to a phone whose own one is gone, or to a carrier; `done` gets the flow, or None.
+        `server_name`: of TLS, whose certificate is expected."""
+        if flow in self._streams:
+            done(flow)
             return
-        if target in self._connecting:
-            self._connecting[target].append(done)
+        if flow in self._connecting:
+            self._connecting[flow].append(done)
             return
         if len(self._connecting) >= 100:
             done(None)
             return
-        self._connecting[target] = [done]
-        self.spawn(self._connect(target))
+        self._connecting[flow] = [done]
+        self.spawn(self._connect(flow, server_name))
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Run something beside, until the network closes."""
@@ -237,19 +238,31 @@ class Network:
         if self._handshakes[host] <= 0:
             del self._handshakes[host]
 
-    async def _connect(self, target: Flow) -> None:
+    async def _connect(self, target: Flow, server_name: str) -> None:
         made: Flow | None = None
         try:
+            tls = self._verifying() if target.transport == "tls" else None
             async with asyncio.timeout(self.settings.sip_connect_s):
                 _, stream = await asyncio.get_running_loop().create_connection(
-                    lambda: _Stream(self, "tcp"), target.host, target.port
+                    lambda: _Stream(self, target.transport),
+                    target.host,
+                    target.port,
+                    ssl=tls,
+                    server_hostname=(server_name or target.host) if tls else None,
                 )
             stream.proven = True
             made = stream.flow
-        except (OSError, TimeoutError):
-            pass
+        except (OSError, TimeoutError) as error:  # ssl.SSLError among them
+            _log.info("no connection", extra={"pii_target": str(target), "reason": str(error)[:200]})
         for done in self._connecting.pop(target):
             done(made)
+
+    def _verifying(self) -> ssl.SSLContext:
+        """What we demand of a carrier: a certificate for its name, signed by whom the system or the setting trusts."""
+        if self._client_tls is None:
+            authorities = self.settings.trunk_tls_ca
+            self._client_tls = ssl.create_default_context(cafile=str(authorities) if authorities else None)
+        return self._client_tls
 
     def accept(self, stream: _Stream) -> bool:
         """Take a connection in; False beyond the limits or from a banned host."""

@@ -1,10 +1,10 @@
-"""The workers: read from the board of services, counted here between two readings."""
+"""The workers: read from the board of services; the calls they hold, counted here between two readings."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import psutil
 import sqlalchemy as sa
@@ -12,19 +12,13 @@ import sqlalchemy as sa
 from pbx_core import log
 from pbx_core.edge.transactions import Timers
 from pbx_core.sip.routing import WorkerSlot
+from pbx_core.sip.tally import Talk, Tally
 from pbx_core.store import services
 
 _log = log.get(__name__)
 READ_S = 0.5
 READ_WAITING_S = 0.1  # while a call waits for a worker
 SETTLE_S = 3.0  # the board's count may lag so long behind ours
-CALLS_MAX = 50_000
-
-
-@dataclass
-class _Call:
-    worker: str
-    since: float
 
 
 class Pool:
@@ -33,21 +27,25 @@ class Pool:
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
         self._board: dict[str, WorkerSlot] = {}
-        self._calls: dict[str, _Call] = {}
         self._full_until: dict[str, float] = {}
         self._pids: dict[int, int] = {}  # of workers seen → port
         self._wake = asyncio.Event()
+        self.tally = Tally()
         self.waiting = 0
         self.on_death: Callable[[int], None] = lambda port: None  # told the port of a worker whose process is gone
 
     @property
     def calls(self) -> int:
-        """Calls in flight."""
-        return len(self._calls)
+        """Dialogs in flight."""
+        return len(self.tally)
 
     def ports(self) -> set[int]:
         """Ports of all workers known."""
         return {w.port for w in self._board.values()}
+
+    def name(self, port: int) -> str:
+        """The worker that listens there, or an empty string."""
+        return next((w.name for w in self._board.values() if w.port == port), "")
 
     def seen(self, workers: list[WorkerSlot]) -> None:
         """The board was read: forget workers that are gone and calls that the workers no longer hold."""
@@ -55,34 +53,42 @@ class Pool:
         self._pids |= {w.pid: w.port for w in workers if w.pid}
         for pid in [p for p in self._pids if not psutil.pid_exists(p)]:
             self.on_death(self._pids.pop(pid))
-        now = self._timers.time()
-        for name in {c.worker for c in self._calls.values()}:
-            held = [(call.since, key) for key, call in self._calls.items() if call.worker == name]
-            old = sorted(item for item in held if now - item[0] > SETTLE_S)
+        before = self._timers.time() - SETTLE_S
+        for name in self.tally.workers():
             reported = self._board[name].calls if name in self._board else 0
-            for _, key in old[: max(0, len(old) - reported)]:  # their BYE never came this way
-                del self._calls[key]
+            self.tally.settle(name, reported, before)
 
     def slots(self) -> list[WorkerSlot]:
         """Workers with the calls they hold, by the board or by our own count, whichever is higher."""
         now = self._timers.time()
-        own: dict[str, int] = {}
-        for call in self._calls.values():
-            own[call.worker] = own.get(call.worker, 0) + 1
         return [
-            replace(w, calls=max(w.calls, own.get(w.name, 0)))
+            replace(w, calls=max(w.calls, self.tally.count("slot", w.name)))
             for w in self._board.values()
             if self._full_until.get(w.name, 0.0) <= now
         ]
 
-    def take(self, call_id: str, worker: str) -> None:
-        """A call goes to a worker."""
-        if len(self._calls) < CALLS_MAX:
-            self._calls[call_id] = _Call(worker, self._timers.time())
+    def named(self, name: str) -> WorkerSlot | None:
+        """A worker by name, however full."""
+        return self._board.get(name)
+
+    def of_extension(self, tenant_id: str, extension: str) -> set[str]:
+        """Workers that hold a call of an extension."""
+        if not extension:
+            return set()
+        return {name for name in self._board if self.tally.count("extension", tenant_id, extension, name)}
+
+    def of_tenant(self, tenant_id: str) -> dict[str, int]:
+        """Calls of a tenant per worker."""
+        return {name: self.tally.count("tenant", tenant_id, name) for name in self._board}
+
+    def take(self, call_id: str, worker: str, talk: Talk | None = None) -> None:
+        """A call goes to a worker; "" while one is looked for. What is known of it stays."""
+        known = talk or self.tally.get(call_id) or Talk()
+        self.tally.put(call_id, replace(known, worker=worker, since=self._timers.time()))
 
     def release(self, call_id: str) -> None:
         """The call ended, or was refused."""
-        self._calls.pop(call_id, None)
+        self.tally.remove(call_id)
 
     def refused(self, worker: str) -> None:
         """It said that it has no slot: do not ask it again at once."""

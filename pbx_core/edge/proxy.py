@@ -1,33 +1,52 @@
-"""The proxy: phones' INVITEs to workers, workers' INVITEs to all phones of an extension, dialogs both ways."""
+"""The proxy: phones' INVITEs to workers, dialogs both ways, and what a process of ours that died left under way."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from aiosipua.message import SipRequest, SipResponse
 
-from pbx_core import log
 from pbx_core.edge.accounts import Accounts
 from pbx_core.edge.auth import Authenticator
 from pbx_core.edge.context import LOOPBACK, Context, Wire
 from pbx_core.edge.hunt import Hunt
 from pbx_core.edge.location import Location
 from pbx_core.edge.pool import Pool
+from pbx_core.edge.reach import reach_phone
 from pbx_core.edge.relay import Relaying
+from pbx_core.edge.transactions import TIMER_C, ServerTransaction
+from pbx_core.edge.trunks import Trunks
 from pbx_core.sip import message as sip
-from pbx_core.sip import routing
-from pbx_core.sip.flow import Flow
-from pbx_core.sip.registrar import Binding
+from pbx_core.sip import outside, refer, routing
+from pbx_core.sip.flow import Ends, Flow
+from pbx_core.sip.tally import Talk
 
-_log = log.get(__name__)
 _USER = re.compile(r"^[A-Za-z0-9+*#._~-]{1,64}$")
-Reached = Callable[[Flow | None], None]
-Ends = tuple[Flow, int]  # of a dialog: the phone's flow, the worker's port
+
+
+class Onward(Relaying):
+    """A request inside a dialog, on its way to the other end."""
+
+    def __init__(self, context: Context, server: ServerTransaction, pool: Pool, ends: Ends) -> None:
+        super().__init__(context, server, on_end=self._over)
+        self._pool, self._ends = pool, ends
+
+    def _over(self, status: int) -> None:
+        if self.server.request.method == "BYE":
+            self._pool.release(sip.header(self.server.request, "call-id"))
+
+    def decorate(self, response: SipResponse, branch: int | None) -> None:
+        request, from_worker = self.server.request, self.server.flow.transport == "int"
+        if request.method == "REFER" and response.status_code == 200:  # the worker answered a MESSAGE
+            response.status_code, response.reason_phrase = 202, "Accepted"
+        if self._ends.trunk and from_worker and branch is not None:
+            outside.restore(response, request)
+        elif self._ends.trunk and not from_worker:
+            outside.mask(response, self.context.contact(self._ends.flow.transport))
 
 
 class Proxy:
-    """Routes everything that is not for the edge itself."""
+    """Routes everything that is not for the edge itself, but for calls that workers place."""
 
     def __init__(
         self,
@@ -36,14 +55,19 @@ class Proxy:
         accounts: Accounts,
         location: Location,
         pool: Pool,
-        network: Wire,
+        trunks: Trunks,
+        wire: Wire,
+        succeeds: bool,
     ) -> None:
+        """`succeeds`: there was an edge before this one."""
         self._context = context
         self._auth = auth
         self._accounts = accounts
         self._location = location
         self._pool = pool
-        self._network = network
+        self._trunks = trunks
+        self._wire = wire
+        self._orphans_until = context.timers.time() + (TIMER_C if succeeds else 0.0)
         pool.on_death = lambda port: context.layer.peer_died(Flow("int", LOOPBACK, port))
 
     def from_phone(self, request: SipRequest, flow: Flow) -> None:
@@ -54,7 +78,8 @@ class Proxy:
         if identity is None:
             return
         server = context.layer.serve(request, flow)
-        if user != identity.extension.number:
+        number, tenant_id = identity.extension.number, identity.tenant.tenant_id
+        if user != number:
             server.respond(context.answer(request, 403))
             return
         target = sip.uri(request.uri)
@@ -65,10 +90,10 @@ class Proxy:
         server.respond(context.answer(request, 100))
         invite = sip.clone(request)
         invite.uri = f"sip:{target.user}@{identity.tenant.domain}"
-        routing.strip(invite, "Route", "Proxy-Authorization", "Authorization")
-        routing.strip(invite, *routing.INTERNAL_HEADERS, *routing.CLAIMED_HEADERS)
-        invite.headers.append("X-Tenant", identity.tenant.tenant_id)
-        invite.headers.append("X-Auth-User", identity.extension.number)
+        routing.strip(invite, "Route", "Proxy-Authorization", "Authorization", *routing.CLAIMED_HEADERS)
+        routing.strip_internal(invite)
+        invite.headers.append("X-Tenant", tenant_id)
+        invite.headers.append("X-Auth-User", number)
         invite.headers.append("X-Source", str(flow))
         call_id = sip.header(request, "call-id")
 
@@ -76,71 +101,42 @@ class Proxy:
             if status >= 300:
                 self._pool.release(call_id)
 
-        Hunt(context, server, self._pool, invite, flow, ended).next()
+        talk = Talk(tenant_id=tenant_id, extension=number)
+        Hunt(context, server, self._pool, invite, flow, talk, on_end=ended).next()
 
-    def from_worker(self, request: SipRequest, flow: Flow) -> None:
-        """A worker calls an extension: fork to all its phones."""
+    def claims_phone(self, request: SipRequest) -> bool:
+        """Whether an INVITE from a carrier's address is in a phone's name: whoever sent it must then prove it."""
+        _, domain = sip.user_host(sip.header(request, "from"))
+        host = sip.uri(request.uri).host.lower()
+        return self._accounts.tenant(domain) is not None and self._accounts.tenant(host) is not None
+
+    def may_be_orphaned(self) -> bool:
+        """Whether an earlier process of ours may have left calls that still ring, and there is a worker to ask."""
+        return self._context.timers.time() < self._orphans_until and bool(self._pool.ports())
+
+    def given_up(self, cancel: SipRequest, flow: Flow) -> None:
+        """Somebody outside cancels an INVITE that we do not know: perhaps an earlier process of ours, which died, took
+        it to a worker. The branch that it then used can be computed; whoever knows it, answers."""
         context = self._context
-        server = context.layer.serve(request, flow)
-        target = sip.uri(request.uri)
-        tenant = self._accounts.tenant_by_id(sip.header(request, "x-tenant"))
-        if tenant is None or target.host.lower() != tenant.domain or not target.user:
-            server.respond(context.answer(request, 404))
-            return
-        if self._accounts.extension(tenant.tenant_id, target.user) is None:
-            server.respond(context.answer(request, 404))
-            return
-        phones = self._location.get((tenant.tenant_id, target.user))
-        if not phones:
-            server.respond(context.answer(request, 480))
-            return
-        server.respond(context.answer(request, 100))
-        base = sip.clone(request)
-        routing.strip(base, "Route", *routing.INTERNAL_HEADERS, *routing.PRODUCT_HEADERS)
-        relay = Relaying(context, server, more_may_come=True)
-        branches = _Openings(relay, len(phones))
-        for binding in phones:
-            self._open_branch(branches, base, binding, flow.port)
+        server = context.layer.serve(cancel, flow)
+        waiting = [len(ports := self._pool.ports())]
 
-    def _open_branch(self, branches: _Openings, base: SipRequest, binding: Binding, worker_port: int) -> None:
-        def send(phone: Flow | None) -> None:
-            if phone is not None and not branches.relay.fork.settled:
-                request = sip.clone(base)
-                request.uri = binding.contact
-                self._context.record(request, phone, worker_port, to_phone=True)
-                branches.relay.send(request, phone, self._context.phone_branch(base, binding.contact))
-            elif phone is None:
-                branches.relay.missing(480)
-            branches.opened()
+        def heard(response: SipResponse | None) -> None:
+            if response is not None and response.status_code < 200:
+                return
+            waiting[0] -= 1
+            if response is not None and response.status_code < 300:
+                server.respond(context.answer(cancel, 200))
+            elif waiting[0] == 0:
+                server.respond(context.answer(cancel, 481))
 
-        self._reach(Flow.parse(binding.source), binding.contact, send)
-
-    def given_up(self, cancel: SipRequest, flow: Flow) -> bool:
-        """A worker cancels an INVITE that we do not know: an earlier process of ours, which died, made phones ring.
-        False when it cannot be so."""
-        target = sip.uri(cancel.uri)
-        tenant = self._accounts.tenant(target.host.lower())
-        phones = self._location.get((tenant.tenant_id, target.user or "")) if tenant else []
-        if not phones:
-            return False
-        invite = sip.clone(cancel)
-        invite.method = "INVITE"
-        invite.headers.set_single("CSeq", f"{sip.cseq_of(cancel)[0]} INVITE")
-        routing.strip(invite, "Route")
-        relay = Relaying(self._context, self._context.layer.serve(invite, flow))
-        relay.cancel()
-        for binding in phones:
-            self._take_back(relay, invite, binding)
-        return True
-
-    def _take_back(self, relay: Relaying, invite: SipRequest, binding: Binding) -> None:
-        def send(phone: Flow | None) -> None:
-            if phone is not None:
-                request = sip.clone(invite)
-                request.uri = binding.contact
-                relay.take_back(request, phone, self._context.phone_branch(invite, binding.contact))
-
-        self._reach(Flow.parse(binding.source), binding.contact, send)
+        for port in ports:
+            request = sip.clone(cancel)
+            routing.strip(request, "Route", "Proxy-Authorization", "Authorization")
+            routing.strip_internal(request)
+            worker = Flow("int", LOOPBACK, port)
+            branch = context.hop(request, worker, context.worker_branch(cancel, flow.host, port, 0))
+            context.layer.start_client(request, branch, worker, heard)
 
     def orphan(self, response: SipResponse, flow: Flow) -> bool:
         """An answer to an INVITE that an earlier process of ours passed on: it goes the way its Via says. False when
@@ -155,7 +151,7 @@ class Proxy:
         if target is None:
             return False
         if flow.transport == "int":
-            if not self._network.alive(target):
+            if not self._wire.alive(target):
                 user, domain = sip.user_host(sip.header(response, "from"))
                 target = self._newer(user, domain, target)
         else:
@@ -165,7 +161,8 @@ class Proxy:
             known = context.tokens.made(rest, upstream, sip.header(response, "call-id"))
             if not known or target.port not in self._pool.ports():
                 return False
-        routing.strip(response, *routing.INTERNAL_HEADERS, *routing.PRODUCT_HEADERS)
+        routing.strip(response, *routing.PRODUCT_HEADERS)
+        routing.strip_internal(response)
         context.layer.send(target, bytes(response))
         return True
 
@@ -174,39 +171,18 @@ class Proxy:
         tenant = self._accounts.tenant(domain)
         held = self._location.get((tenant.tenant_id, user)) if tenant else []
         flows = [f for b in held if (f := Flow.parse(b.source)) and (f.transport, f.host) == broken[:2]]
-        return next((f for f in flows if self._network.alive(f)), broken)
-
-    def _reach(self, flow: Flow | None, contact: str, done: Reached) -> None:
-        """Give `done` a flow that leads to the phone: its own, or over TCP a new connection to its Contact."""
-        if flow is None or self._network.alive(flow):
-            done(flow)
-            return
-        newer = self._location.find(contact, flow.host)
-        if newer is not None and self._network.alive(newer):
-            done(newer)
-            return
-        target = sip.uri(contact)
-        if flow.transport == "tcp" and target.host == flow.host and target.port:
-            self._network.connect(target.host, target.port, done)
-        else:
-            done(None)
+        return next((f for f in flows if self._wire.alive(f)), broken)
 
     def in_dialog(self, request: SipRequest, flow: Flow, ends: Ends) -> None:
         """A request inside a dialog, our Route already taken off: to the other end of the token."""
-        context, (phone, port) = self._context, ends
+        context, from_worker = self._context, flow.transport == "int"
+        onward = self._onward(request, ends, from_worker=from_worker)
         server = context.layer.serve(request, flow)
         if request.method == "INVITE":
             server.respond(context.answer(request, 100))
-        call_id = sip.header(request, "call-id")
-
-        def ended(_: int) -> None:
-            if request.method == "BYE":
-                self._pool.release(call_id)
-
-        relay = Relaying(context, server, on_end=ended)
-        onward = self._onward(request, from_worker=flow.transport == "int")
-        if flow.transport != "int":
-            relay.send(onward, Flow("int", LOOPBACK, port))
+        relay = Onward(context, server, self._pool, ends)
+        if not from_worker:
+            relay.send(onward, Flow("int", LOOPBACK, ends.worker_port))
             return
 
         def send(reached: Flow | None) -> None:
@@ -215,35 +191,30 @@ class Proxy:
             else:
                 relay.send(onward, reached)
 
-        self._reach(phone, request.uri, send)
+        if ends.trunk:
+            self._trunks.reach_again(ends.flow, send)
+        else:
+            reach_phone(self._wire, self._location, ends.flow, request.uri, send)
 
     def ack(self, request: SipRequest, flow: Flow, ends: Ends) -> None:
         """The ACK of a 2xx passes end to end."""
-        onward = self._onward(request, from_worker=flow.transport == "int")
-        target = ends[0] if flow.transport == "int" else Flow("int", LOOPBACK, ends[1])
+        onward = self._onward(request, ends, from_worker=flow.transport == "int")
+        target = ends.flow if flow.transport == "int" else Flow("int", LOOPBACK, ends.worker_port)
         self._context.hop(onward, target)
         self._context.layer.send(target, bytes(onward))
 
-    def _onward(self, request: SipRequest, *, from_worker: bool) -> SipRequest:
-        onward = sip.clone(request)
-        routing.strip(onward, *routing.INTERNAL_HEADERS, "Proxy-Authorization", "Authorization")
-        if from_worker:
-            routing.strip(onward, *routing.PRODUCT_HEADERS)
-        else:
+    def _onward(self, request: SipRequest, ends: Ends, *, from_worker: bool) -> SipRequest:
+        onward = refer.as_message(request) if request.method == "REFER" else sip.clone(request)
+        routing.strip(onward, "Proxy-Authorization", "Authorization")
+        routing.strip_internal(onward)
+        if not from_worker:
             routing.strip(onward, "Route")
+            return onward
+        routing.strip(onward, *routing.PRODUCT_HEADERS)
+        if ends.trunk:
+            routing.strip(onward, *routing.CLAIMED_HEADERS)
+            outside.mask(onward, self._context.contact(ends.flow.transport))
+            outside.ahead(onward, ends.cseq_ahead)
+            if ends.shown:
+                onward.headers.set_single("From", f"<sip:{ends.shown}>;tag={sip.tag_of(request, 'from')}")
         return onward
-
-
-class _Openings:
-    """Branches may open one after another (connections take time): only when all are open can running out of
-    open ones settle the fork."""
-
-    def __init__(self, relay: Relaying, count: int) -> None:
-        self.relay = relay
-        self._left = count
-
-    def opened(self) -> None:
-        """One more branch was opened, or given up."""
-        self._left -= 1
-        if self._left == 0:
-            self.relay.run(self.relay.fork.complete())

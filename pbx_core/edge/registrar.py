@@ -7,6 +7,7 @@ import logging
 from aiosipua.message import SipRequest
 
 from pbx_core import log
+from pbx_core.edge.accounts import Accounts
 from pbx_core.edge.auth import Authenticator
 from pbx_core.edge.context import Context
 from pbx_core.edge.location import Location
@@ -20,9 +21,9 @@ _log = log.get(__name__)
 class Registrar:
     """The registrar of all tenants."""
 
-    def __init__(self, context: Context, auth: Authenticator, location: Location) -> None:
+    def __init__(self, context: Context, auth: Authenticator, accounts: Accounts, location: Location) -> None:
         s = context.settings
-        self._context, self._auth, self._location = context, auth, location
+        self._context, self._auth, self._accounts, self._location = context, auth, accounts, location
         self._limits = registrar.Limits(s.registration_min_s, s.registration_max_s, s.bindings_per_aor_max)
 
     def register(self, request: SipRequest, flow: Flow) -> None:
@@ -68,5 +69,7 @@ class Registrar:
                 continue
             target = sip.address(value).uri
             if context.is_ours(target.host) and (target.port or 5060) in ours:
+                return True
+            if self._accounts.tenant(target.host.lower()) is not None:
                 return True
         return False

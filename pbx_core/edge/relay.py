@@ -47,7 +47,7 @@ class Relaying:
         )
         return number
 
-    def take_back(self, request: SipRequest, flow: Flow, branch: str) -> None:
+    def take_back(self, request: SipRequest, flow: Flow, branch: str, elsewhere: bool = False) -> None:
         """CANCEL what an earlier process of ours sent: `request` has what a CANCEL needs of it."""
         number = self._count
         self._count += 1
@@ -55,7 +55,7 @@ class Relaying:
         self.fork.add(number)
         client = self.context.layer.resume_client(request, branch, flow, lambda response: self._heard(number, response))
         self._clients[number] = client
-        client.cancel()
+        client.cancel(ELSEWHERE if elsewhere else "")
 
     def missing(self, status: int) -> None:
         """A branch that could not even be opened."""
@@ -64,9 +64,12 @@ class Relaying:
         self.fork.add(number)
         self.run(self.fork.failure(number, status))
 
-    def cancel(self) -> None:
-        """The other side gave up."""
-        self.run(self.fork.cancel())
+    def cancel(self, elsewhere: bool = False) -> None:
+        """The other side gave up; `elsewhere`: because another phone took its call."""
+        self.run(self.fork.cancel(elsewhere))
+
+    def decorate(self, response: SipResponse, branch: int | None) -> None:
+        """Add what the other side is to know. `branch`: where the response came from, None for one of our own."""
 
     def _heard(self, number: int, response: SipResponse | None) -> None:
         if response is None:
@@ -94,33 +97,42 @@ class Relaying:
         """Carry out what the fork decided; `response` is the one that just came in."""
         for action in actions:
             match action:
-                case Relay():
+                case Relay(branch):
                     assert response is not None
-                    self._up(response)
+                    self._up(response, branch)
                 case Cancel(branch, elsewhere):
                     self._clients[branch].cancel(ELSEWHERE if elsewhere else "")
                 case Answer(status, branch):
                     final = self._finals.get(branch) if branch is not None else None
-                    self._answer(status, final)
+                    self._answer(status, final, branch)
                 case EndCall(branch, again):
                     assert response is not None
                     self._end_call(branch, response, again)
 
-    def _up(self, response: SipResponse) -> None:
+    def heard_of(self, response: SipResponse) -> None:
+        """A response that goes on, as it came, before our own headers are taken off."""
+
+    def _up(self, response: SipResponse, branch: int | None) -> None:
+        self.heard_of(response)
         sip.pop_first(response.headers, "via")
-        routing.strip(response, *routing.INTERNAL_HEADERS, *routing.PRODUCT_HEADERS)
+        routing.strip(response, *routing.PRODUCT_HEADERS)
+        routing.strip_internal(response)
+        response.headers.set_single("CSeq", sip.header(self.server.request, "cseq"))
+        self._respond(response, branch)
+
+    def _answer(self, status: int, final: SipResponse | None, branch: int | None) -> None:
+        if final is not None:
+            self._up(final, branch)
+            return
+        extra = [("Retry-After", "5")] if status == 503 else []
+        self._respond(self.context.answer(self.server.request, status, extra), branch)
+
+    def _respond(self, response: SipResponse, branch: int | None) -> None:
         final = self.server.state == "proceeding" and response.status_code >= 200
+        self.decorate(response, branch)
         self.server.respond(response)
         if final:
             self._ended(response.status_code)
-
-    def _answer(self, status: int, final: SipResponse | None) -> None:
-        if final is not None:
-            self._up(final)
-            return
-        extra = [("Retry-After", "5")] if status == 503 else []
-        self.server.respond(self.context.answer(self.server.request, status, extra))
-        self._ended(status)
 
     def _ended(self, status: int) -> None:
         if self._on_end:

@@ -6,13 +6,16 @@ from aiosipua.message import SipRequest, SipResponse
 
 from pbx_core import log
 from pbx_core.edge.auth import Authenticator
+from pbx_core.edge.carriers import Carriers
 from pbx_core.edge.context import Context
 from pbx_core.edge.proxy import Proxy
 from pbx_core.edge.registrar import Registrar
+from pbx_core.edge.ringing import Extensions
+from pbx_core.edge.trunks import Trunks
 from pbx_core.errors import PeerError
 from pbx_core.sip import message as sip
-from pbx_core.sip import routing
-from pbx_core.sip.flow import Flow
+from pbx_core.sip import offers, routing
+from pbx_core.sip.flow import Ends, Flow
 
 _log = log.get(__name__)
 FAILURES_LOGGED = 100  # then every thousandth: whoever found a way to cause them must not fill the disk
@@ -22,11 +25,23 @@ ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, I
 class Server:
     """The edge's dispatcher. Nothing that a peer sends gets an exception out of `receive`."""
 
-    def __init__(self, context: Context, auth: Authenticator, registrar: Registrar, proxy: Proxy) -> None:
+    def __init__(
+        self,
+        context: Context,
+        auth: Authenticator,
+        registrar: Registrar,
+        proxy: Proxy,
+        extensions: Extensions,
+        carriers: Carriers,
+        trunks: Trunks,
+    ) -> None:
         self._context = context
         self._auth = auth
         self._registrar = registrar
         self._proxy = proxy
+        self._extensions = extensions
+        self._carriers = carriers
+        self._trunks = trunks
         self.received = 0
         self.failures = 0
 
@@ -81,11 +96,19 @@ class Server:
         else:
             self._initial(request, flow)
 
-    def _in_dialog(self, request: SipRequest, flow: Flow, ends: tuple[Flow, int]) -> None:
-        if flow.transport != "int" and flow.host != ends[0].host:
+    def _in_dialog(self, request: SipRequest, flow: Flow, ends: Ends) -> None:
+        inside = flow.transport == "int"
+        if not inside and not (
+            flow.host == ends.flow.host or (ends.trunk and self._trunks.same(flow.host, ends[0].host))
+        ):
             self._auth.admit(flow)  # a token overheard elsewhere: no answer
         elif request.method == "ACK":
             self._proxy.ack(request, flow, ends)
+        elif not inside and (request.method == "MESSAGE" or (request.method == "REFER" and ends.trunk)):
+            # MESSAGE is how a transfer is told to the worker; carriers do not transfer our calls
+            self._refuse(request, flow, 405, [ALLOW])
+        elif inside and request.method == "REFER":
+            self._refuse(request, flow, 405, [ALLOW])
         else:
             self._proxy.in_dialog(request, flow, ends)
 
@@ -95,8 +118,12 @@ class Server:
         match request.method:
             case "REGISTER" if not inside:
                 self._registrar.register(request, flow)
+            case "INVITE" if inside and sip.header(request, "x-trunk"):
+                self._carriers.place(request, flow)
             case "INVITE" if inside:
-                self._proxy.from_worker(request, flow)
+                self._extensions.invite(request, flow)
+            case "INVITE" if self._trunks.known(flow.host):
+                self._from_carrier(request, flow)
             case "INVITE":
                 self._proxy.from_phone(request, flow)
             case "OPTIONS":
@@ -108,19 +135,31 @@ class Server:
             case _:
                 self._refuse(request, flow, 405, [ALLOW])
 
+    def _from_carrier(self, request: SipRequest, flow: Flow) -> None:
+        """Calls from a carrier's address need no digest, and lead to public numbers only."""
+        arrival = self._trunks.arrival(request, flow)
+        if arrival is not None:
+            self._carriers.arrived(request, flow, arrival)
+        elif self._proxy.claims_phone(request):
+            self._proxy.from_phone(request, flow)
+        else:
+            self._refuse(request, flow, 404)
+
     def _cancel(self, request: SipRequest, flow: Flow) -> None:
         """RFC 3261 9.2: answered 200 where there is an INVITE to cancel, from the same source as the INVITE."""
         layer = self._context.layer
         invite = layer.find_server(layer.key(request, "INVITE"))
-        if invite is None and flow.transport == "int" and self._proxy.given_up(request, flow):
+        if invite is None and flow.transport == "int" and self._extensions.given_up(request, flow):
             layer.serve(request, flow).respond(self._context.answer(request, 200))
-            return
-        if invite is None or invite.flow.host != flow.host:
+        elif invite is None and flow.transport != "int" and self._proxy.may_be_orphaned():
+            if self._auth.admit(flow):
+                self._proxy.given_up(request, flow)
+        elif invite is None or invite.flow.host != flow.host:
             self._refuse(request, flow, 481)
-            return
-        layer.serve(request, flow).respond(self._context.answer(request, 200))
-        if invite.on_cancel:
-            invite.on_cancel()
+        else:
+            layer.serve(request, flow).respond(self._context.answer(request, 200))
+            if invite.on_cancel:
+                invite.on_cancel(flow.transport == "int" and bool(sip.header(request, offers.ELSEWHERE)))
 
     def _fault(self, request: SipRequest) -> tuple[int, list[tuple[str, str]]] | None:
         if routing.loops(request):

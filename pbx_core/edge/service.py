@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,21 +15,29 @@ from pbx_core import log
 from pbx_core.clock import Clock
 from pbx_core.edge.accounts import Accounts
 from pbx_core.edge.auth import Authenticator
+from pbx_core.edge.carriers import Carriers
 from pbx_core.edge.context import Context, Wire
 from pbx_core.edge.location import Location
+from pbx_core.edge.mirror import Mirror, Mirrored
 from pbx_core.edge.network import Network
 from pbx_core.edge.pool import Pool
 from pbx_core.edge.proxy import Proxy
 from pbx_core.edge.registrar import Registrar
+from pbx_core.edge.ringing import Extensions
 from pbx_core.edge.server import Server
 from pbx_core.edge.tls import server_context, write_secret
 from pbx_core.edge.transactions import Layer, Timers
+from pbx_core.edge.trunks import Book, Trunks
+from pbx_core.edge.upkeep import Upkeep
+from pbx_core.errors import ConfigError, Unavailable
 from pbx_core.netaddr import public_address
 from pbx_core.settings import Settings
 from pbx_core.sip.digest import Nonces
 from pbx_core.sip.flow import FlowTokens
 from pbx_core.sip.framing import PING
 from pbx_core.sip.guard import Guard, GuardLimits
+from pbx_core.store import directory, models
+from pbx_core.store import secrets as sealed
 from pbx_core.store.heartbeat import announced
 
 _log = log.get(__name__)
@@ -54,6 +63,7 @@ class Edge:
         )
         self.host = public_address(settings)
         self.layer = Layer(timers, wire.send)
+        succeeds = _flow_key_path(settings).exists()  # there was an edge before this one
         tokens = FlowTokens(_flow_key(settings))
         context = Context(settings, self.host, timers, self.layer, tokens, random, wall, tag_key=random(16))
         accounts = Accounts(db, timers.time)
@@ -62,13 +72,19 @@ class Edge:
             self.guard.vouch(host, timers.time())
         auth = Authenticator(context, accounts, self.guard, Nonces(random(32), s.nonce_ttl_s))
         self.pool = Pool(timers)
-        proxy = Proxy(context, auth, accounts, self.location, self.pool, wire)
-        self.server = Server(context, auth, Registrar(context, auth, self.location), proxy)
+        self.trunks = Trunks(context, wire, self.pool)
+        self.trunks.on_known = lambda host: self.guard.vouch(host, timers.time())
+        self.upkeep = Upkeep(context, wire, self.trunks)
+        proxy = Proxy(context, auth, accounts, self.location, self.pool, self.trunks, wire, succeeds)
+        extensions = Extensions(context, accounts, self.location, self.pool, wire)
+        carriers = Carriers(context, self.trunks, self.pool)
+        registrar = Registrar(context, auth, accounts, self.location)
+        self.server = Server(context, auth, registrar, proxy, extensions, carriers, self.trunks)
         self._timers = timers
 
     def banned(self, host: str) -> bool:
-        """Whether a host is not listened to."""
-        return self.guard.banned(host, self._timers.time())
+        """Whether a host is not listened to. A carrier never is: whoever forges its address must not cut it off."""
+        return self.guard.banned(host, self._timers.time()) and not self.trunks.known(host)
 
     def detail(self) -> dict[str, Any]:
         """The row on the board."""
@@ -81,6 +97,7 @@ class Edge:
             "address": self.host,
             "phones": self.location.phones,
             "calls": self.pool.calls,
+            "trunks": len(self.trunks.lines()),
             "transactions": self.layer.count,
             "bans": self.guard.bans,
             "messages": self.server.received,
@@ -88,9 +105,13 @@ class Edge:
         }
 
 
+def _flow_key_path(settings: Settings) -> Path:
+    return settings.data / "tls" / "flow.key"
+
+
 def _flow_key(settings: Settings) -> bytes:
     """The key of the flow tokens; kept, so that calls survive a restart of the edge."""
-    path = settings.data / "tls" / "flow.key"
+    path = _flow_key_path(settings)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_secret(path, secrets.token_bytes(32))
@@ -103,6 +124,22 @@ async def _keep_open(edge: Edge, network: Network) -> None:
         await asyncio.sleep(NAT_PING_S)
         for flow in edge.location.behind_nat():
             network.send(flow, PING)
+        edge.upkeep.keep_open()
+
+
+def _load(settings: Settings, db: sa.Engine, tenant_id: str) -> Book | None:
+    """One tenant's model and the passwords of his trunks."""
+    tenant = directory.tenant_by_id(db, tenant_id)
+    if tenant is None:
+        return None
+    _, model = models.active(db, tenant_id)
+    passwords = {}
+    for trunk in model.trunks:
+        try:
+            passwords[trunk.id] = sealed.get(db, settings, tenant_id, sealed.trunk(trunk.id)) or ""
+        except (ConfigError, Unavailable) as error:
+            _log.error("password of a trunk cannot be read", extra={"tenant_id": tenant_id, "reason": str(error)})
+    return Book(tenant_id, tenant.domain, model, passwords)
 
 
 async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
@@ -113,7 +150,10 @@ async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
 
     loop = asyncio.get_running_loop()
     network = Network(settings)
-    edge = Edge(settings, db, wall, loop, network)
+    mirror = Mirror(settings, wall)
+    await mirror.open()
+    edge = Edge(settings, db, wall, loop, Mirrored(network, mirror) if mirror.on else network)
+    receive = mirror.watching(edge.server.receive, edge.host) if mirror.on else edge.server.receive
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -123,6 +163,9 @@ async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
         loop.create_task(edge.location.write_forever()),
         loop.create_task(edge.location.purge_forever()),
         loop.create_task(_keep_open(edge, network)),
+        loop.create_task(edge.trunks.read_forever(db, lambda tenant_id: _load(settings, db, tenant_id))),
+        loop.create_task(edge.trunks.write_forever(db)),
+        loop.create_task(edge.trunks.names.refresh_forever(edge.trunks.hosts)),
     ]
     stopped = loop.create_task(stop.wait())
 
@@ -130,7 +173,8 @@ async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
         return {**edge.detail(), "connections": network.connections}
 
     try:
-        await network.open(tls, edge.server.receive, edge.banned)
+        await network.open(tls, receive, edge.banned)
+        edge.upkeep.start()
         with announced(db, clock, "edge", detail):
             _log.info("serving", extra=detail())
             ended, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -142,3 +186,4 @@ async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
         for task in work:
             task.cancel()
         await network.close()
+        mirror.close()

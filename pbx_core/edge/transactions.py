@@ -59,7 +59,7 @@ class ServerTransaction:
         self.state = "proceeding"
         self.status = 0
         self.last: bytes | None = None
-        self.on_cancel: Callable[[], None] | None = None
+        self.on_cancel: Callable[[bool], None] | None = None  # told whether the call was taken elsewhere
 
     def respond(self, response: SipResponse) -> None:
         """Send a response; nothing follows a final one, except repetitions of a 2xx to an INVITE."""
@@ -224,6 +224,11 @@ class ClientTransaction:
                 self._deadline.cancel()
             self._deadline = self._layer.timers.call_later(LIFE, self._silent)
 
+    def hush(self) -> None:
+        """Whoever is asked seems dead: repeat no more, but go on listening; CANCEL what may still come to life."""
+        if self.state == "calling" and self._repeat_handle:
+            self._repeat_handle.cancel()
+
     def _stop(self) -> None:
         for handle in (self._repeat_handle, self._deadline):
             if handle:
@@ -324,7 +329,7 @@ class Layer:
             client.peer_died()
         for server in [s for s in self._servers.values() if s.flow == flow and s.state == "proceeding"]:
             if server.on_cancel:
-                server.on_cancel()
+                server.on_cancel(False)
 
     def response(self, response: SipResponse, flow: Flow) -> bool:
         """Hand a response to its transaction; False when it has none or comes from elsewhere than the request went."""

@@ -37,18 +37,31 @@ class Flow(NamedTuple):
         return cls(transport, host, int(port))
 
 
+class Ends(NamedTuple):
+    """The two ends of a dialog. Of one with a carrier: `trunk`, the number shown to it ("" inbound), and by how much
+    the carrier's CSeq of the worker's requests is ahead (its challenge took one more INVITE)."""
+
+    flow: Flow
+    worker_port: int
+    trunk: bool = False
+    shown: str = ""
+    cseq_ahead: int = 0
+
+
 class FlowTokens:
-    """Seals the two ends of a dialog, a phone's flow and a worker's port, into a URI parameter nobody can forge."""
+    """Seals the two ends of a dialog, a phone's or carrier's flow and a worker's port, into a URI parameter nobody
+    can forge."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def seal(self, phone: Flow, worker_port: int) -> str:
+    def seal(self, ends: Ends) -> str:
         """A token of URI-safe characters."""
-        body = f"{worker_port}:{phone}".encode()
+        extra = f"|{ends.shown}|{ends.cseq_ahead}" if ends.trunk else ""
+        body = f"{ends.worker_port}:{ends.flow}{extra}".encode()
         return base64.urlsafe_b64encode(self._mac(body) + body).rstrip(b"=").decode()
 
-    def open(self, token: str) -> tuple[Flow, int] | None:
+    def open(self, token: str) -> Ends | None:
         """The ends inside, or None when the token is not ours."""
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
@@ -57,9 +70,16 @@ class FlowTokens:
         mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(body)):
             return None
-        port, _, flow_text = body.decode().partition(":")
+        port, _, rest = body.decode().partition(":")
+        flow_text, *extra = rest.split("|")
         flow = Flow.parse(flow_text)
-        return None if flow is None else (flow, int(port))
+        if flow is None:
+            return None
+        return Ends(flow, int(port), True, extra[0], int(extra[1])) if extra else Ends(flow, int(port))
+
+    def name(self, *parts: str) -> str:
+        """A name for those parts that nobody can guess and that stays the same over restarts: a trunk's Contact."""
+        return self._mac("|".join(parts).encode()).hex()
 
     def branch(self, upstream: str, call_id: str, contact: str) -> str:
         """The part of a branch towards a phone that a later process of ours can find again: `upstream` is the branch

@@ -62,9 +62,11 @@ def rank(status: int) -> tuple[int, int, int]:
 @dataclass
 class Fork:
     """`more_may_come`: branches are added one after another (hunting for a worker), so running out of open
-    branches does not settle the matter by itself."""
+    branches does not settle the matter by itself. `members`: the branches belong to several people, so what one of
+    them declines (6xx) does not decide for the others."""
 
     more_may_come: bool = False
+    members: bool = False
     settled: bool = False
     winner: int | None = None
     _states: dict[int, State] = field(default_factory=dict)
@@ -99,7 +101,7 @@ class Fork:
         if self.settled or was is not State.OPEN:
             return []
         self._failures[branch] = status
-        if status >= 600 or not (self.more_may_come or self._open()):
+        if (status >= 600 and not self.members) or not (self.more_may_come or self._open()):
             return self.settle()
         return []
 
@@ -129,12 +131,12 @@ class Fork:
             return [Answer(self._failures[best], best), *self._cancel_open()]
         return [Answer(status), *self._cancel_open()]
 
-    def cancel(self) -> list[Action]:
-        """The caller gave up: 487 at once, CANCEL on every open branch."""
+    def cancel(self, elsewhere: bool = False) -> list[Action]:
+        """The caller gave up: 487 at once, CANCEL on every open branch. `elsewhere`: another phone took his call."""
         if self.settled:
             return []
         self.settled = True
-        return [Answer(487), *self._cancel_open()]
+        return [Answer(487), *self._cancel_open(elsewhere)]
 
     def is_open(self, branch: int) -> bool:
         """Whether the branch may still decide the matter."""

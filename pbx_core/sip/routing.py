@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiosipua.message import SipMessage, SipRequest
 
-from pbx_core.sip.flow import Flow, FlowTokens
+from pbx_core.sip.flow import Ends, Flow, FlowTokens
 from pbx_core.sip.message import MAGIC, address, header, pop_first, top_via
 
 BRANCH = f"{MAGIC}cB"  # every branch of ours begins so; a request that comes back with one loops
 TOKEN = "ft"  # noqa: S105 the name of a URI parameter
-INTERNAL_HEADERS = ("X-Tenant", "X-Auth-User", "X-Source", "X-Call-Id")
-CLAIMED_HEADERS = ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "Identity")
+INTERNAL_PREFIX = "x-"  # between edge and workers; none comes in from outside, none gets out
+SMALL_CELL_CALLS_MAX = 10  # a worker that holds so few calls is full too soon to be kept for one tenant
+SPARE_CALLS = 2  # room a worker must have to be chosen for what it carries already
+CLAIMED_HEADERS = (
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "Remote-Party-ID",
+    "Diversion",
+    "History-Info",
+    "Identity",
+    "Privacy",
+)
 PRODUCT_HEADERS = ("Server", "User-Agent")
 MAX_FORWARDS = 70
 
@@ -29,13 +39,28 @@ class WorkerSlot:
     pid: int = 0
 
 
-def choose(workers: Iterable[WorkerSlot], tried: Mapping[str, float]) -> WorkerSlot | None:
-    """The worker with most free slots that was not tried yet; None when there is none with a free slot."""
+def choose(
+    workers: Iterable[WorkerSlot],
+    tried: Mapping[str, float],
+    own: Collection[str] = (),
+    tenants: Mapping[str, int] | None = None,
+) -> WorkerSlot | None:
+    """The worker that a call goes to among those with a free slot that were not tried yet; None when there is none.
+
+    Park, pickup, conference and supervision need all legs on one worker. So first comes one that holds a call of the
+    same extension (`own`), then a big one that holds calls of the same tenant (`tenants`: worker → calls) and has room
+    for more, then the emptiest."""
     free = [w for w in workers if w.calls < w.capacity and w.name not in tried]
-    return max(free, key=lambda w: (w.capacity - w.calls, w.name), default=None)
+
+    def order(worker: WorkerSlot) -> tuple[bool, int, int, str]:
+        room = worker.capacity - worker.calls
+        big = worker.capacity > SMALL_CELL_CALLS_MAX and room >= SPARE_CALLS
+        return worker.name in own, (tenants or {}).get(worker.name, 0) if big else 0, room, worker.name
+
+    return max(free, key=order, default=None)
 
 
-def take_routes(request: SipRequest, tokens: FlowTokens) -> tuple[Flow, int] | None:
+def take_routes(request: SipRequest, tokens: FlowTokens) -> Ends | None:
     """Remove our own Route values from the top; the dialog's two ends when one of them carries our token."""
     ends = None
     while True:
@@ -65,6 +90,11 @@ def strip(message: SipMessage, *names: str) -> None:
     """Remove headers."""
     for name in names:
         message.headers.remove(name)
+
+
+def strip_internal(message: SipMessage) -> None:
+    """Remove every header that only edge and workers use between them."""
+    strip(message, *[name for name, _ in message.headers.items() if name.lower().startswith(INTERNAL_PREFIX)])
 
 
 def record_route(host: str, port: int, transport: str, token: str) -> str:

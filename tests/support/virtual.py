@@ -79,10 +79,9 @@ class VirtualWire:
         """Whether something sent there can leave."""
         return not flow.reliable or flow in self.peers
 
-    def connect(self, host: str, port: int, done: Callable[[Flow | None], None]) -> None:
+    def connect(self, flow: Flow, done: Callable[[Flow | None], None], server_name: str = "") -> None:
         """Only to peers that listen."""
-        target = Flow("tcp", host, port)
-        self.time.call_later(LATENCY_S, done, target if target in self.connectable else None)
+        self.time.call_later(LATENCY_S, done, flow if flow in self.connectable else None)
 
     def _carry(self, flow: Flow, deliver: Callable[[], None]) -> None:
         copies = 1

@@ -13,11 +13,14 @@ from aiosipua.header_codec import parse_auth, stringify_auth
 from aiosipua.headers import CaseInsensitiveDict
 from aiosipua.message import SipMessage, SipRequest, SipResponse
 
+from pbx_core.domain.model import Model
 from pbx_core.edge.service import Edge
 from pbx_core.edge.transactions import Layer, ServerTransaction
+from pbx_core.edge.trunks import Book
 from pbx_core.sip import message as sip
 from pbx_core.sip.flow import Flow
 from pbx_core.sip.routing import WorkerSlot
+from pbx_core.store.directory import Tenant
 from tests.conftest import World
 from tests.support.edge import edge_settings
 from tests.support.virtual import VirtualTime, VirtualWire
@@ -64,6 +67,8 @@ class Peer:
             return
         server = self.layer.serve(message, self.flow)
         statuses = self.answer(self, message)
+        if message.method == "CANCEL" and self.layer.find_server(self.layer.key(message, "INVITE")) is None:
+            statuses = 481
         for status in [statuses] if isinstance(statuses, int) else statuses:
             server.respond(self.response(message, status))
             if message.method == "INVITE" and 200 <= status < 300:
@@ -176,6 +181,7 @@ class Net:
         self.settings = edge_settings(world.settings.data)
         self.time = VirtualTime()
         self.wire = VirtualWire(self.time)
+        self._books: dict[str, Book] = {}
         self.start()
         self._hosts = itertools.count(10)
 
@@ -191,6 +197,8 @@ class Net:
             lambda n: next(counter).to_bytes(n, "big"),
         )
         self.wire.edge = self.arrived
+        if self._books:
+            self.edge.trunks.apply(self._books)
 
     def arrived(self, data: bytes, flow: Flow) -> None:
         """What the sockets do with a message: nobody banned gets in."""
@@ -216,6 +224,12 @@ class Net:
         self._board = [*getattr(self, "_board", []), WorkerSlot(f"worker-{n}", 6000 + n, capacity, calls)]
         self.edge.pool.seen(self._board)
         return peer
+
+    def office(self, model: Model, tenant: Tenant | None = None, **passwords: str) -> None:
+        """Give a tenant (acme) a model; passwords: of his trunks."""
+        owner = tenant or self.world.acme
+        self._books[owner.tenant_id] = Book(owner.tenant_id, owner.domain, model, passwords)
+        self.edge.trunks.apply(self._books)
 
 
 @pytest.fixture

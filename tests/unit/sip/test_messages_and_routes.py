@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pbx_core.errors import PeerError
 from pbx_core.sip import message as sip
 from pbx_core.sip import routing
-from pbx_core.sip.flow import Flow, FlowTokens
+from pbx_core.sip.flow import Ends, Flow, FlowTokens
 from pbx_core.sip.framing import PING, Framer
 from pbx_core.sip.routing import WorkerSlot
 
@@ -38,14 +38,25 @@ def test_a_stream_without_end_is_given_up() -> None:
         Framer(1000).feed(b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 999999999\r\n\r\n")
 
 
-def test_a_flow_token_opens_only_with_its_key_and_unchanged() -> None:
-    tokens, flow = FlowTokens(b"k"), Flow("tls", "2001:db8::1", 5061)
-    token = tokens.seal(flow, 5080)
-    assert tokens.open(token) == (flow, 5080)
+CARRIER = Flow("udp", "192.0.2.9", 5060)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        Ends(Flow("tls", "2001:db8::1", 5061), 5080),
+        Ends(CARRIER, 5080, True),
+        Ends(CARRIER, 5080, True, "+996312000000@carrier.test", 2),
+    ],
+)
+def test_a_flow_token_opens_only_with_its_key_and_unchanged(ends: Ends) -> None:
+    tokens = FlowTokens(b"k")
+    token = tokens.seal(ends)
+    assert tokens.open(token) == ends
     assert FlowTokens(b"other").open(token) is None
     for n in range(len(token)):
         changed = token[:n] + ("A" if token[n] != "A" else "B") + token[n + 1 :]
-        assert tokens.open(changed) in (None, (flow, 5080))  # the last character has spare bits
+        assert tokens.open(changed) in (None, ends)  # the last character has spare bits
     for nonsense in ("", "A", "é", "=" * 9, "A" * 500):
         assert tokens.open(nonsense) is None
 

@@ -1,0 +1,228 @@
+"""Calls over trunks: a carrier's INVITE to a public number, a worker's INVITE to a number outside."""
+
+from __future__ import annotations
+
+from aiosipua.message import SipRequest, SipResponse
+
+from pbx_core import log
+from pbx_core.domain import numbers
+from pbx_core.edge.context import Context
+from pbx_core.edge.hunt import Hunt
+from pbx_core.edge.pool import Pool
+from pbx_core.edge.relay import Relaying
+from pbx_core.edge.transactions import ServerTransaction
+from pbx_core.edge.trunks import Arrival, Line, Trunks
+from pbx_core.sip import message as sip
+from pbx_core.sip import outside, routing, uac
+from pbx_core.sip.flow import Ends, Flow
+from pbx_core.sip.tally import Talk
+
+_log = log.get(__name__)
+REPLY_S = 3.0  # a carrier that has not even said 100 by then is passed over; promise: fail-over within 4 s
+CHALLENGES_MAX = 2  # the second one only for a stale nonce
+
+
+class CarrierCall(Relaying):
+    """One INVITE of a worker on its way to a carrier: answers its challenge, gives up soon when it is silent."""
+
+    def __init__(
+        self, context: Context, server: ServerTransaction, trunks: Trunks, pool: Pool, line: Line, shown: str, port: int
+    ) -> None:
+        """`shown`: the verified number for the carrier, "" for none; `port`: the worker's."""
+        super().__init__(context, server, more_may_come=True, on_end=self._over)
+        self._trunks, self._pool, self._line, self._shown, self._port = trunks, pool, line, shown, port
+        self._silent: set[int] = set()
+        self._flow: Flow | None = None
+        self._challenges = 0
+        self._reason = ""
+
+    def start(self) -> None:
+        """Reach the carrier and send."""
+        self.context.timers.call_later(REPLY_S, self._check)
+        self._trunks.reach(self._line, self._reached)
+
+    def _reached(self, flow: Flow | None) -> None:
+        self._flow = flow
+        if self.fork.settled:
+            return
+        if flow is None:
+            self._broken("cannot be reached")
+            self._give_up(503, "no_reply")
+        else:
+            self._send(flow, None)
+
+    def _send(self, flow: Flow, credentials: tuple[str, str] | None) -> None:
+        line, request = self._line, sip.clone(self.server.request)
+        number = sip.uri(request.uri).user or ""
+        outside.dress(request, line.carrier, number, self._shown, self._contact(flow))
+        if credentials:
+            request.headers.append(*credentials)
+        outside.ahead(request, self._challenges)
+        name, host = outside.shown(self._shown, line.carrier.number_format), line.carrier.host
+        label = f"{name}@{host}" if name else "anonymous@anonymous.invalid"
+        self.context.record(request, Ends(flow, self._port, True, label, self._challenges), to_phone=True)
+        branch = self.context.phone_branch(self.server.request, f"{request.uri}|{self._challenges}")
+        self._silent.add(self.send(request, flow, branch))
+
+    def _contact(self, flow: Flow) -> str:
+        return self.context.contact(flow.transport, self._line.token if self._line.trunk.register else "")
+
+    def _check(self) -> None:
+        """So much time is up: whoever showed no sign of life is given up."""
+        if self.fork.settled or (self._flow is not None and not self._silent):
+            return
+        self._broken("no reply")
+        for number in self._silent:
+            self.run(self.fork.dropped(number))
+            self._clients[number].hush()
+        self._give_up(408, "no_reply")
+
+    def progressed(self, number: int) -> None:
+        self._silent.discard(number)
+
+    def failed(self, number: int, status: int, response: SipResponse | None) -> bool:
+        self._silent.discard(number)
+        if self.fork.settled or not self.fork.is_open(number):
+            return False
+        if response is None:  # the connection broke, or it rang without end
+            self._broken("no final answer")
+            self._give_up(408, "no_reply")
+        elif status in (401, 407):
+            self._challenged(number, response)
+        else:
+            if status >= 500 and status < 600:
+                self._broken(f"{status} {response.reason_phrase}"[:100])
+            else:
+                self._line.circuit.succeeded()
+            self._finals[number] = response
+            self.run(self.fork.failure(number, status))
+            self.run(self.fork.settle(status))
+        return True
+
+    def _challenged(self, number: int, response: SipResponse) -> None:
+        line, request = self._line, self._clients[number].request
+        credentials = None
+        if self._challenges == 0 or (self._challenges < CHALLENGES_MAX and uac.asks_again(response)):
+            cnonce = self.context.random(8).hex()
+            credentials = uac.answer(response, request, line.trunk.username, line.password, cnonce)
+        self.fork.refused(number)
+        if credentials is None or not line.password or self._flow is None:
+            self._broken("credentials refused")
+            self._give_up(503, "not_registered")
+            return
+        self._challenges += 1
+        self._send(self._flow, credentials)
+
+    def _broken(self, reason: str) -> None:
+        line = self._line
+        line.circuit.failed(reason, self.context.timers.time())
+        _log.warning(
+            "call not taken by a trunk",
+            extra={
+                "tenant_id": line.tenant_id,
+                "trunk": line.trunk.id,
+                "reason": reason,
+                "circuit": line.circuit.state,
+            },
+        )
+
+    def _give_up(self, status: int, reason: str) -> None:
+        self._reason = reason
+        self.run(self.fork.settle(status))
+
+    def _over(self, status: int) -> None:
+        call_id = sip.header(self.server.request, "call-id")
+        if status >= 300:
+            self._pool.release(call_id)
+        else:
+            self._line.circuit.succeeded()
+
+    def decorate(self, response: SipResponse, branch: int | None) -> None:
+        if branch is not None:
+            outside.restore(response, self.server.request)
+        elif self._reason:
+            response.headers.set_single("X-Reason", self._reason)
+
+
+class Carriers:
+    """Both directions."""
+
+    def __init__(self, context: Context, trunks: Trunks, pool: Pool) -> None:
+        self._context, self._trunks, self._pool = context, trunks, pool
+
+    def arrived(self, request: SipRequest, flow: Flow, arrival: Arrival) -> None:
+        """A carrier brings a call for a public number: hunt for a worker. Never for anything but such a number."""
+        context, line, did = self._context, arrival.line, arrival.did
+        server = context.layer.serve(request, flow)
+        tally, tenant_id = self._pool.tally, line.tenant_id
+        if tally.count("trunk", *line.key) >= line.trunk.channels or not line.rate.take(context.timers.time()):
+            _log.warning("trunk beyond its limits", extra={"tenant_id": tenant_id, "trunk": line.trunk.id})
+            server.respond(context.answer(request, 503, [("Retry-After", "5")]))
+            return
+        server.respond(context.answer(request, 100))
+        invite = sip.clone(request)
+        invite.uri = f"sip:{did.number}@{arrival.book.domain}"
+        routing.strip(invite, "Route", "Proxy-Authorization", "Authorization")
+        routing.strip(invite, *routing.CLAIMED_HEADERS)
+        routing.strip_internal(invite)
+        invite.headers.append("X-Tenant", tenant_id)
+        invite.headers.append("X-Source", str(flow))
+        invite.headers.append("X-Trunk", line.trunk.id)
+        invite.headers.append("X-Did", did.number)
+        country = line.trunk.country or arrival.book.model.outbound.country
+        invite.headers.append("X-Caller", numbers.caller(outside.caller(request, line.trunk.number_format), country))
+        if tally.count("did", tenant_id, did.number) >= did.channels:
+            invite.headers.append("X-Overflow", "1")
+        call_id = sip.header(request, "call-id")
+        talk = Talk(tenant_id=tenant_id, trunk_id=line.trunk.id, did=did.number)
+
+        def ended(status: int) -> None:
+            if status >= 300:
+                self._pool.release(call_id)
+
+        Hunt(context, server, self._pool, invite, flow, talk, trunk=True, on_end=ended).next()
+
+    def place(self, request: SipRequest, flow: Flow) -> None:
+        """A worker calls a number outside."""
+        context = self._context
+        server = context.layer.serve(request, flow)
+        tenant_id, trunk_id = sip.header(request, "x-tenant"), sip.header(request, "x-trunk")
+        line, book = self._trunks.find(tenant_id, trunk_id), self._trunks.book(tenant_id)
+        emergency, international = (
+            bool(sip.header(request, "x-emergency")),
+            bool(sip.header(request, "x-international")),
+        )
+        if line is None or book is None or not outside.digits_of(sip.uri(request.uri).user or ""):
+            server.respond(context.answer(request, 404, [("X-Reason", "unknown_trunk")]))
+            return
+        obstacle = "" if emergency else self._obstacle(line, request, international)
+        if obstacle:
+            server.respond(context.answer(request, 503, [("X-Reason", obstacle)]))
+            return
+        server.respond(context.answer(request, 100))
+        shown = sip.header(request, "x-caller-id")
+        if shown and not book.verified(shown):
+            _log.warning("caller ID not verified; none is shown", extra={"tenant_id": tenant_id, "pii_number": shown})
+            shown = ""
+        talk = Talk(
+            slot=False, tenant_id=tenant_id, trunk_id=trunk_id, outside=True, international=international,
+            call_id=sip.header(request, "x-call-id")[:64],
+        )  # fmt: skip
+        self._pool.take(sip.header(request, "call-id"), self._pool.name(flow.port), talk)
+        CarrierCall(context, server, self._trunks, self._pool, line, shown, flow.port).start()
+
+    def _obstacle(self, line: Line, request: SipRequest, international: bool) -> str:
+        """Why the call is not even tried; emergency calls meet none."""
+        tally, limits, now = self._pool.tally, outside.limits(request), self._context.timers.time()
+        if "calls" in limits and tally.count("outside", line.tenant_id) >= limits["calls"]:
+            return "tenant_limit"
+        abroad = limits.get("international") if international else None
+        if abroad is not None and tally.count("international", line.tenant_id) >= abroad:
+            return "international_limit"
+        if tally.count("trunk", *line.key) >= line.trunk.channels:
+            return "trunk_full"
+        if line.trunk.register and not line.signin.valid(now):
+            return "not_registered"
+        if not line.circuit.allows():
+            return "circuit_open"
+        return "" if line.rate.take(now) else "trunk_rate"
