@@ -27,6 +27,7 @@ REFUSED = {  # a worker's error → status, sentence
     "bad_request": (409, "The call is not in a state for this; nothing was done. Look at the live calls."),
     "no_model": (409, "The tenant has no model for this; nothing was done."),
 }
+TALKING = "talking"
 TRY_NEXT = ("no_slot", "busy")  # another worker may have room
 
 
@@ -47,7 +48,9 @@ class Transfer(BaseModel):
     """Hand a call on without asking back."""
 
     target: str = Field(pattern=NUMBER, description="as the side that hands on would dial it")
-    side: Literal["caller", "callee"] = Field(default="callee", description="who hands the other one on")
+    side: Literal["", "caller", "callee"] = Field(
+        default="", description="who hands the other one on; empty: our phone in the call, the callee's first"
+    )
 
 
 class Done(BaseModel):
@@ -159,6 +162,12 @@ def _do(here: Context, token: Token, call_id: str, what: str, action: str, more:
     found = live.call(here.db, token.tenant_id, call_id) if _CALL_ID.fullmatch(call_id) else None
     if found is None:
         raise not_found()
+    if what != "hangup" and found.state != TALKING:
+        raise InputError(
+            f"The call is {found.state}, not talking; nothing was done. Wait until it is.",
+            error_id="not_talking",
+            status=409,
+        )
     request = {"do": what, "tenant_id": token.tenant_id, "call_id": call_id, "who": f"api {token.token_id}"}
     answer = here.ask(found.worker, {**request, **(more or {})})
     if "error" in answer:

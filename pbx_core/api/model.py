@@ -18,8 +18,8 @@ from pbx_core.store.tokens import Token
 
 router = APIRouter(prefix="/v1/model", tags=["model"])
 
-COMMENT = Query(default="", max_length=models.COMMENT_CHARS_MAX, description="why, for the history")
-BASED_ON = Query(default=None, ge=0, description="the version you began from; 409 when another came since")
+COMMENT = Query(max_length=models.COMMENT_CHARS_MAX, description="why, for the history")
+BASED_ON = Query(ge=0, description="the version you began from; 409 when another came since")
 BODY = {
     "requestBody": {
         "required": True,

@@ -222,7 +222,7 @@ def _settings(data: Path, console: Console) -> Settings:
     """Everything on loopback; a port that is taken is replaced by a free one, and said."""
     wanted = load(data, sip_host="127.0.0.1", ring_s=RING_S)
     moved: dict[str, int] = {}
-    for name in ("sip_port", "sip_tls_port", "sip_internal_port", "web_port"):
+    for name in ("sip_port", "sip_tls_port", "sip_internal_port", "web_port", "api_port"):
         port = getattr(wanted, name)
         if not _free(port):
             moved[name] = _any_port()
@@ -231,7 +231,7 @@ def _settings(data: Path, console: Console) -> Settings:
 
 
 def _for_children(settings: Settings) -> dict[str, object]:
-    names = ("sip_host", "ring_s", "sip_port", "sip_tls_port", "sip_internal_port", "web_port")
+    names = ("sip_host", "ring_s", "sip_port", "sip_tls_port", "sip_internal_port", "web_port", "api_port")
     return {name: getattr(settings, name) for name in names}
 
 

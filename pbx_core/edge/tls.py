@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import os
 import ssl
@@ -41,11 +42,21 @@ def server_context(settings: Settings, host: str, now: datetime) -> ssl.SSLConte
 def self_signed(directory: Path, host: str, now: datetime) -> tuple[Path, Path]:
     """Paths of certificate and key; made when missing or within a month of expiry."""
     cert_path, key_path = directory / "edge.crt", directory / "edge.key"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (directory / "make.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # edge and API start at once: one makes the pair, both use it
+        return _held(cert_path, key_path, now) or _make(cert_path, key_path, host, now)
+
+
+def _held(cert_path: Path, key_path: Path, now: datetime) -> tuple[Path, Path] | None:
     if cert_path.exists() and key_path.exists():
         held = x509.load_pem_x509_certificate(cert_path.read_bytes())
         if held.not_valid_after_utc - now > timedelta(days=30):
             return cert_path, key_path
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return None
+
+
+def _make(cert_path: Path, key_path: Path, host: str, now: datetime) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     try:

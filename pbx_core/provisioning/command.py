@@ -57,6 +57,6 @@ def _show(settings: Settings, vendor: Vendor, secret: str, mac: str, number: str
         segno.make(address, micro=False).terminal(out=sys.stdout, compact=True)
     say(
         f"Good for {timedelta(seconds=settings.provisioning_ttl_s)} and for one phone. When it fetches its file, "
-        f"extension {number} gets a new SIP password: phones that know the old one are signed out."
+        f"extension {number} gets a new SIP password: phones that know the old one cannot sign in any more."
     )
     say("Note the address now: it is not kept and cannot be shown again.")

@@ -25,13 +25,14 @@ class ProcessSpec:
 
 def fixed_processes(transcribers: int) -> list[ProcessSpec]:
     """Everything but the workers. Stopping goes: workers (their goodbyes still pass the edge), edge, recorder,
-    transcribers, ingest (takes in the last lines), web."""
+    transcribers, ingest (takes in the last lines), api, web."""
     return [
         ProcessSpec("edge", ("edge",), 1),
         ProcessSpec("recorder", ("recorder",), 2),
         ProcessSpec("keeper", ("keeper",), 2),
         *(ProcessSpec(f"transcribe-{n}", ("transcribe", "--slot", str(n)), 3) for n in range(transcribers)),
         ProcessSpec("ingest", ("ingest",), 4),
+        ProcessSpec("api", ("api",), 5),
         ProcessSpec("web", ("web",), 5),
     ]
 

@@ -74,6 +74,7 @@ def free_settings(data: Path, **more: object) -> dict[str, str]:
         "worker_port_base": free_range(30, 20000, 21000),
         "rtp_port_base": free_range(RTP_PORTS),
         "web_port": free_port(),
+        "api_port": free_port(),
         **more,
     }
     return {f"CALLBENCH_{k.upper()}": str(v) for k, v in values.items()}
