@@ -13,12 +13,13 @@ _REFER_SUB_OFF = re.compile(r"^\s*false\b", re.IGNORECASE)
 
 
 def x_headers(message: str) -> dict[str, str]:
-    """The X- headers of a SIP message, names in lower case; the first of equal names counts."""
+    """The X- headers of a SIP message, names in lower case. The last of equal names counts: an engine's later response
+    repeats the headers of its earlier ones."""
     found: dict[str, str] = {}
     for line in message.split("\r\n\r\n", 1)[0].split("\r\n")[1:]:
         match = _HEADER.match(line)
-        if match and len(found) < HEADERS_MAX:
-            found.setdefault(match[1].lower(), match[2][:VALUE_CHARS_MAX])
+        if match and (len(found) < HEADERS_MAX or match[1].lower() in found):
+            found[match[1].lower()] = match[2][:VALUE_CHARS_MAX]
     return found
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from pbx_core.media import siptext
 
-RINGING = "SIP/2.0 180 Ringing\r\nX-By: 102\r\nx-offers : 101=486,102=0\r\nX-By: 999\r\nTo: <sip:x>\r\n\r\nX-Body: no"
+RINGING = "SIP/2.0 180 Ringing\r\nX-By: 102\r\nx-offers : 101=486,102=0\r\nX-By: 103\r\nTo: <sip:x>\r\n\r\nX-Body: no"
 
 
 def test_the_x_headers_of_a_response() -> None:
-    assert siptext.x_headers(RINGING) == {"x-by": "102", "x-offers": "101=486,102=0"}
+    assert siptext.x_headers(RINGING) == {"x-by": "103", "x-offers": "101=486,102=0"}
 
 
 @pytest.mark.parametrize("text", ["", "\r\n\r\n", "SIP/2.0 200 OK", "X-First-Line: is not a header", "\x00" * 5000])
