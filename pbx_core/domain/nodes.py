@@ -36,6 +36,7 @@ class RecordPolicy:
     announcement: tuple[str, ...] = ()
     rule: str = ""
     consent_basis: str = "tenant_policy"
+    pause_s_max: float = 300.0  # a pause for card data ends by itself
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,11 @@
-"""What the call machine asks of the shell. A command is a wish; what came of it arrives as an event. Legs by name."""
+"""What the call machine asks of the shell. A command is a wish; what came of it arrives as an event. Legs by name.
+
+Facts that only the machine knows it writes itself, by `Note`: offer_ended, queue_left, menu_key, transferred,
+voicemail_left, recording_paused, recording_resumed, closed, and transfer_asked when keys or an API asked. The shell
+never feeds these. Everything else comes from the shell. Commands are carried out in order; an event that a command
+causes at once is fed when all commands of the step have been carried out. `Close` always comes after `closed` has
+been fed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +18,8 @@ from pbx_core.domain.nodes import Origin, Target, TrunkRoute
 
 @dataclass(frozen=True)
 class Route:
-    """Ask the dialplan. Answered by `routed`, at once or some milliseconds later."""
+    """Ask the dialplan. Answered by `routed`, at once or some milliseconds later. The first, which follows `opened`,
+    has what was dialled or the DID called; what was resolved beforehand answers it."""
 
     destination: str  # or
     dialled: str  # digits (a transfer's target, digits dialled in a menu)
@@ -75,13 +83,14 @@ class StopPlay:
 @dataclass(frozen=True)
 class StartRecording:
     """Record two legs as one segment; callee "" : the caller's side alone (a message). Answered by
-    `recording_started` or `recording_refused`."""
+    `recording_started` or `recording_refused`. paused: it begins in silence (a pause outlives a transfer)."""
 
     caller: str
     callee: str
     segment: int
     kind: str = "conversation"  # conversation, voicemail
     consent_basis: str = "tenant_policy"
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,10 +154,12 @@ class AdoptConsultation:
 @dataclass(frozen=True)
 class GiveCaller:
     """Give our caller's leg to another call (pickup, retrieve, listen, whisper, barge). Answered by `given` or
-    `join_failed`; the other call is told `adopted`."""
+    `join_failed`; the other call is told `adopted` under a name that `machine.adopted_name` gives. target: the
+    extension or slot asked for, which stands in `adopted` too."""
 
     call_id: str
     how: str
+    target: str
 
 
 @dataclass(frozen=True)

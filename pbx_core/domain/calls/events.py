@@ -29,7 +29,8 @@ class EventType(StrEnum):
     RINGING = "ringing"  # 180 or 183: status, media (early media runs), by (number that rings, "" unknown)
     ANSWERED = "answered"  # 200: by (number that answered), offers {number: status}
     CONFIRMED = "confirmed"  # the caller's ACK came
-    ENDED = "ended"  # the leg's dialog is over: status, reason, offers {number: status}
+    # the leg's dialog is over: status, reason (the edge's X-Reason where it gives one), offers {number: status}
+    ENDED = "ended"
     HELD = "held"  # the leg's phone put the call on hold
     UNHELD = "unheld"
     DTMF = "dtmf"  # one digit: method (rfc2833, info); the digit itself is never kept here
@@ -46,17 +47,17 @@ class EventType(StrEnum):
     RECORDING_RESUMED = "recording_resumed"  # by (leg name, api, limit)
     QUALITY = "quality"  # the leg's media stream was measured: stream, and the fields of quality.StreamSample
     # the leg's phone asks for a transfer (REFER, or a feature code): target (number), replaces (SIP Call-ID of the
-    # consultation, "" blind)
+    # consultation, "" blind), means (refer, keys, api)
     TRANSFER_ASKED = "transfer_asked"
     TRANSFERRED = "transferred"  # it came about: how (blind, attended), target, by (number)
     PARKED = "parked"  # slot, by (number)
     # a leg of another call is ours now: leg; number, how (transfer, pickup, retrieve, listen, whisper, barge),
-    # from_call, sip_call_id, answered
+    # from_call, sip_call_id, answered, internal (a phone of ours), name, target (as in GiveCaller)
     ADOPTED = "adopted"
     GIVEN = "given"  # this leg went to another call: to_call, how
-    JOIN_FAILED = "join_failed"  # the other call is not there any more: reason
-    JOINED = "joined"  # a conference room: room
-    PEER_GONE = "peer_gone"  # a room emptied: people (how many are left)
+    JOIN_FAILED = "join_failed"  # the other call is not there any more, the room or the slots full: reason
+    JOINED = "joined"  # a conference room: room, people (in it now; fed again when somebody else comes)
+    PEER_GONE = "peer_gone"  # somebody left the room: people (how many are left)
     QUEUE_JOINED = "queue_joined"  # queue, position
     QUEUE_POSITION = "queue_position"  # position, wait_s (estimate, null unknown)
     QUEUE_OFFER = "queue_offer"  # offer_id, agents [nodes.Target as JSON]: ring them now
@@ -71,7 +72,8 @@ class EventType(StrEnum):
     ENGINE_ERROR = "engine_error"  # reason
     SHUTDOWN = "shutdown"  # the worker is told to stop
     ABORTED = "aborted"  # recovery found the call open after its worker had died: reason
-    # decided: disposition, cause, hangup_party (caller, callee, system), mono_s of the end
+    # decided: disposition, cause, hangup_party (caller, callee, system), mono_s of the end, answered_mono_s (null) and
+    # answered_by: when and who first answered
     CLOSED = "closed"
 
 
