@@ -66,7 +66,8 @@ async def _run(settings: Settings, name: str, slot: int, clock: Clock) -> None:
         engine.add_account("worker", AccountOptions(f"sip:worker@127.0.0.1:{options.sip_port}"))
         journal = Journal(settings.journal_dir, name, clock)
         recovery.recover(settings, journal, clock, _last_seen(db))
-        shell = Worker(settings, name, engine, journal, clock, legs)
+        recovery.forget_rows(db, clock)
+        shell = Worker(settings, name, engine, journal, clock, legs, db)
 
         def detail() -> dict[str, Any]:
             capacity = 0 if shell.draining else legs // 2
@@ -78,6 +79,7 @@ async def _run(settings: Settings, name: str, slot: int, clock: Clock) -> None:
         with heartbeat.announced(db, clock, name, detail):
             _log.info("worker serves", extra={"sip_port": options.sip_port, "legs": legs})
             await _serve(shell, stop, clock)
+        shell.close()
         if shell.settled:
             journal.close()
         else:

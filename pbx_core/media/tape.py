@@ -108,23 +108,21 @@ class Tape:
                 return self.faults[-1]
         return None
 
-    def pause(self) -> bool:
-        """Exact silence from now on; False when it is so already."""
+    def pause(self) -> None:
+        """Exact silence from now on; harmless when it is so already."""
         if not self.runs or self.paused_mono_s is not None:
-            return False
+            return
         for handle in self.segment.handles.values():
             self.port.mute_recording(handle, True)
         self.paused_mono_s = self.clock.monotonic()
-        return True
 
-    def resume(self) -> bool:
-        """Sound again; False when it was not paused."""
+    def resume(self) -> None:
+        """Sound again; harmless when it was not paused."""
         if self.paused_mono_s is None:
-            return False
+            return
         for handle in self.segment.handles.values():
             self.port.mute_recording(handle, False)
         self._note_pause()
-        return True
 
     def stop(self) -> None:
         """Close the files; the engine finishes them within some milliseconds."""

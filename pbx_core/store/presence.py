@@ -36,6 +36,13 @@ class RoomRow:
     since: float
 
 
+def workers(db: sa.Engine) -> set[str]:
+    """Those that have rows here."""
+    with db.connect() as connection:
+        found = [connection.execute(sa.select(t.c.worker).distinct()).scalars() for t in (live_call, live_room)]
+        return {worker for names in found for worker in names}
+
+
 def clear(db: sa.Engine, worker: str) -> None:
     """Forget all that a worker had: it starts, or is dead."""
     with db.begin() as connection:
