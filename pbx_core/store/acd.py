@@ -91,7 +91,10 @@ class Acd:
         with write(self._db) as connection:
             here = queue_call.c.tenant_id == tenant_id, queue_call.c.entry_id == entry_id
             seen = line.snapshot(connection, tenant_id, model, queue, now)
-            if connection.execute(sa.select(queue_call.c.entry_id).where(*here)).one_or_none() is not None:
+            held = connection.execute(sa.select(queue_call).where(*here)).one_or_none()
+            if held is not None:
+                if held.worker == "":
+                    self._say(tenant_id, queue_id, "", "callback_done", held.from_call, entry_id, now)
                 values = {"worker": worker, "queue": queue_id, "state": "waiting", "offer_id": None, "lease_until": 0.0}
                 connection.execute(sa.update(queue_call).where(*here).values(values))
             else:
