@@ -4,6 +4,7 @@ whether there is too little of it for one more call."""
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,10 @@ _TASKS = Path("/proc/self/task")
 Mark = dict[str, int]  # thread id → nanoseconds spent waiting on a run queue
 
 LOOK_S = 1.0  # how often the shares are looked at
-WAITED_SHARE_MAX = 0.10  # of the time a thread stood in the queue: beyond it frames come late
+LOOKS = 5  # over so many of these; one bad moment alone costs no frame
+WAITED_SHARE_MAX = 0.06  # of the time a thread stood in the queue: beyond it recordings were seen to lose frames
 BUSY_SHARE_MAX = 0.80  # of one processor that a thread used or waited for: a conference bridge has one thread
-CALM_LOOKS = 3  # so many good looks in a row until new calls are taken again
+CALM = 0.5  # once beyond, new calls are taken again below this part of it
 
 
 @dataclass(frozen=True)
@@ -65,25 +67,21 @@ def ask_for_realtime(priority: int) -> bool:
 
 
 class Gauge:
-    """Says whether our threads still get the processor that they need. Times are monotonic seconds."""
+    """Says whether our threads got the processor that they needed of late. Times are monotonic seconds."""
 
     def __init__(self, now: float, read: Callable[[], dict[str, Times]] = threads) -> None:
         self._read = read
-        self._looked = now
-        self._times = read()
-        self._calm = CALM_LOOKS
+        self._looks = deque([(now, read())], maxlen=LOOKS + 1)
         self.overloaded = False
 
     def look(self, now: float) -> None:
         """Call often; looks once per LOOK_S."""
-        if now - self._looked < LOOK_S:
+        if now - self._looks[-1][0] < LOOK_S:
             return
-        times = self._read()
-        waited, busy = shares(self._times, times, now - self._looked)
-        self._looked, self._times = now, times
-        strained = too_little(waited, busy)
-        self._calm = 0 if strained else self._calm + 1
-        if (overloaded := self._calm < CALM_LOOKS) is not self.overloaded:
+        self._looks.append((now, self._read()))
+        (began, before), (_, after) = self._looks[0], self._looks[-1]
+        waited, busy = shares(before, after, now - began)
+        if (overloaded := too_little(waited, busy, self.overloaded)) is not self.overloaded:
             self.overloaded = overloaded
             figures = {"waited_share": round(waited, 3), "busy_share": round(busy, 3), "alarm": overloaded}
             _log.warning("no new calls: too little processor time" if overloaded else "new calls again", extra=figures)
@@ -102,6 +100,7 @@ def shares(before: dict[str, Times], after: dict[str, Times], seconds: float) ->
     return max(waits), max(busy)
 
 
-def too_little(waited: float, busy: float) -> bool:
-    """Whether with such shares one more call would cost the quality of those that run."""
-    return waited > WAITED_SHARE_MAX or busy > BUSY_SHARE_MAX
+def too_little(waited: float, busy: float, already: bool) -> bool:
+    """Whether with such shares one more call would cost the quality of those that run. `already`: it was so before."""
+    part = CALM if already else 1.0
+    return waited > part * WAITED_SHARE_MAX or busy > part * BUSY_SHARE_MAX

@@ -25,22 +25,31 @@ def test_the_shares_are_those_of_the_worst_thread_that_lived_all_the_while() -> 
 
 
 @pytest.mark.parametrize(
-    ("waited", "busy", "refuse"),
-    [(0.0, 0.0, False), (0.05, 0.5, False), (0.2, 0.3, True), (0.0, 0.9, True)],
+    ("waited", "busy", "already", "refuse"),
+    [
+        (0.0, 0.0, False, False),
+        (0.05, 0.5, False, False),
+        (0.07, 0.3, False, True),
+        (0.0, 0.9, False, True),
+        (0.05, 0.3, True, True),
+        (0.02, 0.3, True, False),
+    ],
 )
-def test_one_call_more_is_too_many_when_a_thread_waits_or_is_full(waited: float, busy: float, refuse: bool) -> None:
-    assert cpu.too_little(waited, busy) is refuse
+def test_one_call_more_is_too_many_when_a_thread_waits_or_is_full(
+    waited: float, busy: float, already: bool, refuse: bool
+) -> None:
+    assert cpu.too_little(waited, busy, already) is refuse
 
 
-def test_new_calls_stop_in_the_first_bad_second_and_start_after_some_good_ones() -> None:
-    waited_ms = iter((0, 0, 300, 300, 310, 310, 310, 310))
+def test_new_calls_stop_while_the_last_seconds_had_too_much_waiting() -> None:
+    waited_ms = iter((0, 0, 0, 0, 0, 0, 400, 400, 400, 400, 400, 400, 400))
     gauge = cpu.Gauge(0.0, lambda: {"1": Times(0, next(waited_ms) * S // 1000)})
     seen = []
-    for second in range(1, 8):
+    for second in range(1, 13):
         gauge.look(second + 0.0)
         gauge.look(second + 0.9)  # too soon to know more
         seen.append(gauge.overloaded)
-    assert seen == [False, True, True, True, False, False, False]
+    assert seen == [False] * 5 + [True] * 5 + [False] * 2
 
 
 def test_the_kernel_tells_what_our_own_threads_have_had() -> None:
