@@ -78,7 +78,7 @@ def test_every_command_of_the_documentation_exists_and_every_command_is_document
         tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["callbench.commands"]
     )
     text = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/operations.md"))
-    named = set(re.findall(r"`callbench\s+(?:--data \S+ )?([a-z]+)", text))
+    named = set(re.findall(r"`callbench\s+(?:--data \S+ )?([a-z][a-z-]*)", text))
     assert named - commands == set()
     assert commands - named == set()
 
