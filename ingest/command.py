@@ -23,6 +23,7 @@ from pbx_core.settings import Settings, load
 from pbx_core.store import engine
 from pbx_core.store.heartbeat import announced, stop_event
 
+COUNT_EVERY_S = 10.0  # a million calls take some milliseconds to count
 DRAIN_S_MAX = 30.0  # how long the last rounds may take after SIGTERM; the journals keep what is left
 
 _log = log.get(__name__)
@@ -39,6 +40,7 @@ class Progress:
     lag_s: float = 0.0  # age of the oldest line of the last commit, when it was committed
     backlog: bool = False
     problem: str | None = None
+    calls: dict[str, int] | None = None  # of all time by disposition; None until counted
 
     def detail(self) -> dict[str, Any]:
         """The row's detail."""
@@ -55,6 +57,7 @@ class Loop:
         self._writer: Writer | None = None
         self._epoch = maintenance.Epoch(settings)
         self._tidied_at = clock.monotonic()
+        self._counted_at = -COUNT_EVERY_S
         self.progress = Progress()
 
     def run(self, stop: threading.Event) -> None:
@@ -74,6 +77,7 @@ class Loop:
         ConfigError when the warehouse is damaged."""
         try:
             done = self._open().round()
+            self._count()
         except (Unavailable, sa.exc.OperationalError) as error:
             self._trouble(error)
             return False
@@ -119,6 +123,14 @@ class Loop:
         else:
             took = round(self._clock.monotonic() - self._tidied_at, 3)
             _log.info("tidied", extra={"seconds": took, **vars(done)})
+
+    def _count(self) -> None:
+        """The calls of the warehouse, for those who watch the service."""
+        if self._writer is None or self._clock.monotonic() - self._counted_at < COUNT_EVERY_S:
+            return
+        self._counted_at = self._clock.monotonic()
+        statement = "SELECT disposition, count(*) FROM lk.main.call GROUP BY disposition"
+        self.progress.calls = dict(self._writer.con.execute(statement).fetchall())
 
     def _note(self, done: Round) -> None:
         now = self._clock.now()
