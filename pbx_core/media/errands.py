@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import sqlalchemy as sa
+
 from pbx_core import log
-from pbx_core.errors import Unavailable
+from pbx_core.errors import CallbenchError
 
 _log = log.get(__name__)
 
@@ -26,7 +28,6 @@ class Failed:
     """An errand that came back without its result."""
 
     reason: str
-    error: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ class Errands:
             try:
                 result = errand.work()
             except Exception as error:  # noqa: BLE001 - outermost loop of this thread; the owner is told
-                if not isinstance(error, Unavailable):
-                    _log.warning("errand failed", exc_info=error, extra={"thread": self._name})
-                result = Failed(str(error) or type(error).__name__, error)
+                expected = isinstance(error, CallbenchError | sa.exc.DatabaseError)
+                reason = str(error).split("\n", 1)[0] or type(error).__name__
+                _log.warning(
+                    "errand failed", exc_info=None if expected else error, extra={"of": self._name, "reason": reason}
+                )
+                result = Failed(reason)
             self._results.append((errand, result))

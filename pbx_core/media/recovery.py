@@ -72,7 +72,7 @@ def forget_rows(db: sa.Engine, clock: Clock) -> None:
         alive = {service.name for service in services.all_services(db) if service.alive(now)}
         for worker in presence.workers(db) - alive:
             presence.clear(db, worker)
-    except sa.exc.OperationalError as error:
+    except sa.exc.DatabaseError as error:
         _log.error("rows of dead workers not removed", extra={"reason": str(error.orig), "alarm": True})
 
 

@@ -156,7 +156,7 @@ class Worker:
         try:
             presence.clear(self._db, name)
             self._waiting.forget_predecessor()
-        except sa.exc.OperationalError as error:  # locked or full: rows of the dead are tidied up by others, too
+        except sa.exc.DatabaseError as error:  # locked, full, broken: rows of the dead are tidied up by others, too
             _log.error("rows of the predecessor not removed", extra={"reason": str(error.orig), "alarm": True})
 
     def _room(self, legs: int) -> bool:

@@ -90,15 +90,26 @@ class Stage:
     answering: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, settings: Settings, db: sa.Engine, tenant_id: str, *, model: str = MODEL, legs: int = 12) -> Stage:
-        """With everybody signed in."""
-        clock = VirtualClock()
-        models.apply(db, clock, tenant_id, modelfile.read_toml(model), "test")
+    def build(
+        cls,
+        settings: Settings,
+        db: sa.Engine,
+        tenant_id: str,
+        *,
+        model: str = MODEL,
+        legs: int = 12,
+        again: bool = False,
+    ) -> Stage:
+        """With everybody signed in. again: on what an earlier one left."""
+        clock = VirtualClock(ids=1000 if again else 0)
+        if not again:
+            models.apply(db, clock, tenant_id, modelfile.read_toml(model), "test")
         engine = FakeEngine(clock, legs)
         journal = StubbornJournal(settings.journal_dir, "worker-0", clock)
         worker = Worker(settings, "worker-0", engine, journal, clock, legs, db)
         stage = cls(settings, db, tenant_id, clock, engine, journal, worker)
-        stage.sign_in("101", "102", "103", "104", "105", "106")
+        if not again:
+            stage.sign_in("101", "102", "103", "104", "105", "106")
         engine.callee = stage._rings
         return stage
 
@@ -148,8 +159,12 @@ class Stage:
         return self.engine.invite(invite(number, did, headers))
 
     def hangs_up(self, handle: int) -> None:
-        """The phone of a leg says BYE, or CANCEL."""
+        """The phone of a leg says BYE."""
         self.engine.later(0.0, handle, Signal.ENDED, status=200, reason="OK")
+
+    def gives_up(self, handle: int) -> None:
+        """The phone of a leg that was not answered says CANCEL."""
+        self.engine.later(0.0, handle, Signal.ENDED, status=487, reason="Request Terminated")
 
     def presses(self, handle: int, keys: str, after_s: float = 0.0) -> None:
         """Digits."""
