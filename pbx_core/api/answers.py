@@ -5,15 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import sqlalchemy as sa
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from pbx_core import log
+from pbx_core.domain.modelfile import ModelError
 from pbx_core.errors import InputError, Unavailable
 
 RETRY_S = 5
+FAULT = "Something went wrong here and has been logged; whether it was done is not known. Look, then try again."
+MODEL = "The model does not hold together; nothing was changed. Correct the places and send it again."
+DATABASE = "The database does not answer now; nothing was done. Try again in a moment."
+
+_log = log.get(__name__)
 
 
 class Problem(BaseModel):
@@ -78,12 +86,24 @@ def install(api: FastAPI) -> None:
     @api.exception_handler(InputError)
     def _input(_: Request, error: InputError) -> JSONResponse:
         headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
-        places = error.places if isinstance(error, NotFitting) else None
+        if isinstance(error, ModelError):
+            places = [f"{m.place}: {m.text}" if m.place else m.text for m in error.mistakes]
+            return problem(error.status, error.error_id, MODEL, places)
+        places = error.places if isinstance(error, NotFitting) else []
         return problem(error.status, error.error_id, str(error), places, headers)
 
     @api.exception_handler(Unavailable)
     def _unavailable(_: Request, error: Unavailable) -> JSONResponse:
         return problem(503, "unavailable", str(error), headers={"Retry-After": str(RETRY_S)})
+
+    @api.exception_handler(sa.exc.OperationalError)
+    def _database(_: Request, error: sa.exc.OperationalError) -> JSONResponse:
+        _log.error("database does not answer", extra={"reason": str(error.orig)})
+        return problem(503, "unavailable", DATABASE, headers={"Retry-After": str(RETRY_S)})
+
+    @api.exception_handler(Exception)
+    def _fault(_: Request, error: Exception) -> JSONResponse:
+        return problem(500, "fault", FAULT)  # logged by the doors, which it reaches too
 
     @api.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:

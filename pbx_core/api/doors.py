@@ -20,11 +20,10 @@ HEADERS = {
 }
 TOO_LARGE = "The request is larger than {limit} bytes; nothing of it was read or done. Send less."
 NO_LENGTH = "The request does not say how long it is; nothing was done. Send it with Content-Length."
-FAULT = "Something went wrong here and has been logged; whether it was done is not known. Look, then try again."
 
 
 class Doors:
-    """413 for what is too large, 411 for a body of unknown length, 500 with a sentence for our own faults."""
+    """413 for what is too large, 411 for a body of unknown length; headers on all that is answered."""
 
     def __init__(self, app: ASGIApp, bytes_max: int) -> None:
         self.app = app
@@ -34,12 +33,9 @@ class Doors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun = False
 
         async def with_headers(message: Message) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -51,11 +47,8 @@ class Doors:
             return
         try:
             await self.app(scope, receive, with_headers)
-        except Exception:  # noqa: BLE001 the outer loop of a request
-            # Our own fault. The path may hold a secret: it is not logged.
-            _log.exception("request failed", extra={"method": scope["method"]})
-            if not begun:
-                await _answer(with_headers, 500, "fault", FAULT)
+        except Exception:  # noqa: BLE001 the outer loop of a request: it has been answered, and the server goes on
+            _log.exception("request failed", extra={"method": scope["method"]})  # the path may hold a secret
 
     def _refusal(self, headers: Headers) -> tuple[int, str, str] | None:
         if "transfer-encoding" in headers:
