@@ -56,6 +56,7 @@ _log = log.get(__name__)
 PUMP_S = 0.005
 REALTIME_PRIORITY = 10  # below the workers': a phone that stumbles spoils its own recording only
 DIGIT_S = 0.3  # between digits
+AGAIN_S = 0.1  # until a re-INVITE is tried again that met another one
 COMMANDS_MAX = 1000  # waiting commands; a driver that sends more is broken
 
 
@@ -127,7 +128,7 @@ class PhoneBox:
             case "hangup":
                 self._engine.hangup(call.handle, 603, "Decline", {})
             case "hold":
-                self._engine.hold(call.handle, bool(wish["on"]))
+                self._act(call, "hold" if wish["on"] else "unhold", "")
             case "play":
                 self._engine.play(call.handle, [Path(wish["file"])], "speech", False)
             case "dtmf":
@@ -262,7 +263,8 @@ class PhoneBox:
             case "hangup":
                 self._engine.hangup(call.handle, 200, "", {})
             case "hold" | "unhold":
-                self._engine.hold(call.handle, action == "hold")
+                if not self._engine.hold(call.handle, action == "hold"):
+                    call.todo.append((self._clock.monotonic() + AGAIN_S, action, ""))
             case "transfer":
                 self._engine.refer(call.handle, f"sip:{argument}@{call.domain}")
             case "dtmf":

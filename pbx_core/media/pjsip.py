@@ -57,12 +57,13 @@ class _Leg(pj.Call):  # type: ignore[misc]
         before, self.state = self.state, info.state
         outgoing = info.role == pj.PJSIP_ROLE_UAC
         if info.state == pj.PJSIP_INV_STATE_EARLY and outgoing:
-            media = self.audio() is not None
-            self.tell(Signal.RINGING, status=info.lastStatusCode, media=media, headers=_headers_of(prm.e))
+            message = _message_of(prm.e)  # its sound is connected after this
+            media = self.audio() is not None or siptext.has_sdp(message)
+            self.tell(Signal.RINGING, status=info.lastStatusCode, media=media, headers=siptext.x_headers(message))
         elif info.state in _ANSWERED:
             self.watch.heard_mono_s = self.watch.heard_mono_s or self.engine.clock.monotonic()
             if outgoing and before not in _ANSWERED:
-                self.tell(Signal.ANSWERED, headers=_headers_of(prm.e))
+                self.tell(Signal.ANSWERED, headers=siptext.x_headers(_message_of(prm.e)))
             if not outgoing and info.state == pj.PJSIP_INV_STATE_CONFIRMED:
                 self.tell(Signal.CONFIRMED)
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
@@ -70,7 +71,7 @@ class _Leg(pj.Call):  # type: ignore[misc]
             self.engine.forget(self.handle)
             ended: dict[str, Any] = {"status": info.lastStatusCode, "reason": info.lastReason[:64]}
             if outgoing:
-                ended["headers"] = _headers_of(prm.e)
+                ended["headers"] = siptext.x_headers(_message_of(prm.e))
             self.tell(Signal.ENDED, **ended)
 
     @guarded
@@ -398,15 +399,14 @@ class Engine:
 
     # what only phones use
 
-    def hold(self, handle: int, on: bool) -> None:
-        """Put the other side on hold, or take it back, by re-INVITE."""
+    def hold(self, handle: int, on: bool) -> bool:
+        """Put the other side on hold, or take it back, by re-INVITE. False while an earlier one is not through."""
         parameters = pj.CallOpParam(True)
         self.wiring.pause(handle, on)
         if on:
-            self._with(handle, lambda leg: leg.setHold(parameters))
-        else:
-            parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
-            self._with(handle, lambda leg: leg.reinvite(parameters))
+            return self._with(handle, lambda leg: leg.setHold(parameters))
+        parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
+        return self._with(handle, lambda leg: leg.reinvite(parameters))
 
     def refer(self, handle: int, uri: str, other: int = 0) -> None:
         """Ask the other side to call `uri`, or, attended, to take the place of the leg `other`; what comes of it is
@@ -432,15 +432,18 @@ class Engine:
 
     # helpers
 
-    def _with(self, handle: int, act: Callable[[_Leg], Any]) -> None:
+    def _with(self, handle: int, act: Callable[[_Leg], Any]) -> bool:
+        """Do something with a leg; False when the engine refused. A leg that is gone needs nothing more."""
         leg = self._legs.get(handle)
         if leg is None:
-            return
+            return True
         try:
             act(leg)
         except pj.Error as error:
             if error.status != SESSION_GONE:
                 _log.warning("engine refused", extra={"handle": handle, "reason": error.reason, "status": error.status})
+                return False
+        return True
 
     def _audio(self, handle: int) -> Any | None:
         leg = self._legs.get(handle)
@@ -471,12 +474,12 @@ def _add_headers(option: Any, headers: Mapping[str, str]) -> None:
         option.headers.append(header)
 
 
-def _headers_of(event: Any) -> dict[str, str]:
-    """The X- headers of the message that brought an event about; none when it was a timer or our own message."""
+def _message_of(event: Any) -> str:
+    """The message that brought an event about; empty when it was a timer or our own message."""
     state = event.body.tsxState
     if event.type != pj.PJSIP_EVENT_TSX_STATE or state.type != pj.PJSIP_EVENT_RX_MSG:
-        return {}
-    return siptext.x_headers(state.src.rdata.wholeMsg)
+        return ""
+    return str(state.src.rdata.wholeMsg)
 
 
 def _player(files: Sequence[Path], over: Callable[[], None] | None) -> Any:

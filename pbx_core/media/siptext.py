@@ -9,6 +9,7 @@ from typing import Any
 HEADERS_MAX = 32  # X- headers kept of one message
 VALUE_CHARS_MAX = 1024
 _HEADER = re.compile(r"^(x-[a-z0-9-]{1,40})[ \t]*:[ \t]*(.*?)[ \t]*$", re.IGNORECASE)
+_SDP = re.compile(r"\r\n(?:content-type|c)[ \t]*:[ \t]*application/sdp\b", re.IGNORECASE)
 _REFER_SUB_OFF = re.compile(r"^\s*false\b", re.IGNORECASE)
 
 
@@ -21,6 +22,12 @@ def x_headers(message: str) -> dict[str, str]:
         if match and (len(found) < HEADERS_MAX or match[1].lower() in found):
             found[match[1].lower()] = match[2][:VALUE_CHARS_MAX]
     return found
+
+
+def has_sdp(message: str) -> bool:
+    """Whether a message carries a session description: early media, in a provisional response."""
+    head, _, body = message.partition("\r\n\r\n")
+    return body.startswith("v=0") and _SDP.search(head) is not None
 
 
 def transfer_wish(body: str) -> dict[str, Any] | None:

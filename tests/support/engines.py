@@ -18,14 +18,16 @@ ANSWER_S = 10.0
 class EngineProcess:
     """One engine with one account. Methods of `pjsip.Engine` by `ask(name, …)`; reports by `wait`."""
 
-    def __init__(self, name: str) -> None:
-        self.port = free_port()
+    def __init__(self, name: str, port: int = 0, proxy: str = "") -> None:
+        self.port = port or free_port()
         self.uri = f"sip:{name}@127.0.0.1:{self.port}"
         self._reports: deque[PortEvent] = deque()
         self._answers: deque[Any] = deque()
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self.port, free_range(100), name), daemon=True)
+        self.process = context.Process(
+            target=_serve, args=(theirs, self.port, free_range(100), name, proxy), daemon=True
+        )
         self.process.start()
         theirs.close()
         self._answer(START_S)
@@ -89,12 +91,13 @@ def connect(caller: EngineProcess, callee: EngineProcess) -> tuple[int, int]:
     return ours, theirs
 
 
-def _serve(pipe: Connection, sip_port: int, rtp_port: int, name: str) -> None:
+def _serve(pipe: Connection, sip_port: int, rtp_port: int, name: str, proxy: str) -> None:
     from pbx_core.clock import SystemClock
     from pbx_core.media.options import AccountOptions, EngineOptions
     from pbx_core.media.pjsip import Engine
 
-    engine = Engine(EngineOptions("127.0.0.1", sip_port, "127.0.0.1", rtp_port, 100), SystemClock())
+    options = EngineOptions("127.0.0.1", sip_port, "127.0.0.1", rtp_port, 98, proxy)
+    engine = Engine(options, SystemClock())
     engine.add_account(name, AccountOptions(f"sip:{name}@127.0.0.1:{sip_port}"))
     pipe.send(("answer", None))
     while True:

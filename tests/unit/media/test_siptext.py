@@ -26,6 +26,20 @@ def test_headers_have_limits() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("SIP/2.0 183 Session Progress\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n", True),
+        ("SIP/2.0 183 Session Progress\r\nc : APPLICATION/SDP;a=b\r\n\r\nv=0\r\n", True),
+        ("SIP/2.0 183 Session Progress\r\nContent-Type: text/plain\r\n\r\nv=0\r\n", False),
+        ("SIP/2.0 180 Ringing\r\nContent-Type: application/sdp\r\n\r\n", False),
+        ("", False),
+    ],
+)
+def test_early_media_is_announced_by_a_session_description(message: str, expected: bool) -> None:
+    assert siptext.has_sdp(message) is expected
+
+
+@pytest.mark.parametrize(
     ("body", "refer_to", "refer_sub"),
     [
         ("REFER\r\nRefer-To: <sip:102@acme.test>\r\n", "<sip:102@acme.test>", True),
