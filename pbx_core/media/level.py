@@ -6,6 +6,7 @@ so that pauses do not make a prompt loud.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import wave
 from pathlib import Path
@@ -75,5 +76,6 @@ def write(path: Path, samples: Samples) -> None:
             file.writeframes((np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes())
         scratch.rename(path)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink()
         raise Unavailable(f"{path.name} cannot be written: {error.strerror}") from error

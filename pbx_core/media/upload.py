@@ -58,9 +58,10 @@ def _content(source: Path) -> bytes:
         handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(f"the file cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InputError("this is not a file")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise InputError("this is not a file")
         content = file.read(BYTES_MAX + 1)
     if len(content) > BYTES_MAX:
         raise InputError(f"the file is larger than {BYTES_MAX >> 20} MB", error_id="too_large", status=413)
