@@ -200,7 +200,7 @@ class Engine:
         self._last_handle = 0
         self._watched_mono_s = clock.monotonic()
         self._endpoint = self._start(options)
-        null_device = self._endpoint.audDevManager().getPlaybackDevMedia()
+        null_device = self.wiring.drain = self._endpoint.audDevManager().getPlaybackDevMedia()
         self._players = Players(_player, null_device, self.wiring, pj.Error, self._tell_played)
 
     def _start(self, options: EngineOptions) -> Any:

@@ -23,12 +23,15 @@ class Wiring:
         self._muted: set[int] = set()
         self._players: dict[int, Any] = {}
         self._paused: set[int] = set()
+        self.drain: Any | None = None  # hears every leg: one that nobody heard would let its jitter buffer run over
 
     def rewire(self, handle: int) -> None:
         """Connect a leg's (perhaps new) port to its recorder, its player, and all that it hears and that hear it."""
         port = self._port_of(handle)
         if port is None:
             return
+        if self.drain is not None:
+            self.connect(port, self.drain)
         if handle in self._recorders and handle not in self._muted:
             self.connect(port, self._recorders[handle])
         if handle in self._players and handle not in self._paused:
@@ -103,6 +106,7 @@ class Wiring:
         """Drop everything."""
         for held in (self._edges, self._recorders, self._players):
             held.clear()
+        self.drain = None
 
     def connect(self, source: Any, sink: Any) -> None:
         """Let a sink hear a source; harmless when it does."""
