@@ -54,6 +54,9 @@ def make(
     aborted: bool = False,
     killed: bool = False,
     ended: bool = True,
+    segment: int = 1,
+    kind: str = "conversation",
+    pauses: tuple[tuple[float, float], ...] = (),
 ) -> Path:
     """A finished folder. Tracks: samples, raw bytes of a file, or None for no file. talk_s: the longer track's."""
     folder = spool.folder(spool_dir, tenant_id, clock.random_id())
@@ -62,11 +65,22 @@ def make(
         if track is not None:
             (folder / name).write_bytes(track if isinstance(track, bytes) else wav_bytes(track, killed=killed))
     meta = spool.SpoolMeta(
-        folder.name, clock.random_id(), tenant_id, "worker-0", STARTED, caller_offset_ms, callee_offset_ms, "notice"
+        recording_id=folder.name,
+        call_id=clock.random_id(),
+        tenant_id=tenant_id,
+        worker="worker-0",
+        started_at=STARTED,
+        caller_offset_ms=caller_offset_ms,
+        callee_offset_ms=callee_offset_ms,
+        consent_basis="notice",
+        segment=segment,
+        kind=kind,
+        caller_number="101",
+        callee_number="102",
     )
     spool.write_meta(folder, meta)
     if ended:
         longest = max((len(t) / RATE for t in (caller, callee) if isinstance(t, np.ndarray)), default=0.0)
         talked = longest if talk_s is None else talk_s
-        spool.write_end(folder, spool.SpoolEnd(datetime.now(UTC), talked, aborted, faults))
+        spool.write_end(folder, spool.SpoolEnd(datetime.now(UTC), talked, aborted, faults, pauses))
     return folder

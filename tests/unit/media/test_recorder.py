@@ -336,3 +336,24 @@ def test_a_second_recorder_is_refused_while_the_first_works(world: World, monkey
     finally:
         first.terminate()
         assert first.wait(10) == 0
+
+
+def test_a_segment_says_which_it_is_who_speaks_and_where_it_was_paused(world: World) -> None:
+    tenant_id = world.acme.tenant_id
+    folder = spooled.make(
+        world.settings.spool_dir, tenant_id, spooled.tone(2.0), spooled.tone(2.0), segment=2, pauses=((0.5, 1.25),)
+    )
+    _recorder(world).process(folder)
+    record = _one_record(world.settings)
+    assert (record.segment, record.kind, record.pauses) == (2, "conversation", ((0.5, 1.25),))
+    assert (record.caller_number, record.callee_number) == ("101", "102")
+
+
+def test_a_message_is_whole_without_a_callee(world: World) -> None:
+    tenant_id = world.acme.tenant_id
+    folder = spooled.make(world.settings.spool_dir, tenant_id, spooled.tone(2.0), None, kind="voicemail")
+    _recorder(world).process(folder)
+    record = _one_record(world.settings)
+    assert (record.kind, record.quality, record.quality_reason) == ("voicemail", "ok", None)
+    assert record.duration_s == pytest.approx(2.0, abs=0.05)
+    assert _leftovers(world.settings) == []
