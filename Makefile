@@ -44,8 +44,8 @@ pjsip: setup  ## the engine with 256 calls per process instead of 2, from Debian
 pjsip-remove:
 	@sh tools/pjsip/build.sh remove $(BIN)/python
 
-bench-call: setup test-tools  ## CALLS=20 simultaneous recorded calls, sipp on both ends; last line is JSON
-	$(BIN)/python tests/bench/bench_call.py --calls $(CALLS)
+bench-call: setup test-tools  ## CALLS=20 recorded calls at once, then calls per second, sipp on both ends; last line is JSON
+	$(BIN)/python tests/bench/bench_call.py --calls $(CALLS) $(BENCH_ARGS)
 
 bench: bench-call  ## all benchmarks
 	$(BIN)/python tests/bench/bench_ingest.py
