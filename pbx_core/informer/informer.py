@@ -24,6 +24,7 @@ BUSY_S = 0.25  # between two rounds while calls are under way
 IDLE_S = 1.0  # while there is nothing to do
 TIDY_S = 10.0  # between two looks for callers whom nobody has any more
 NO_TRACE_S = 150.0  # a try that left no trace by then was never begun
+TRACE_S_MAX = 5 * 3600.0  # one that left a trace but no end is given up then: calls last 4 h at most
 STARTS_MAX = 20  # calls begun in one round: the others are heard in between
 NO_ROOM_S = 2.0  # a call-back that found no worker waits so long
 
@@ -86,7 +87,7 @@ class Informer:
         age_s = self._now() - taken.started_at
         if age_s < NO_TRACE_S or live.call(self._db, taken.tenant_id, taken.call_id) is not None:
             return None
-        if traced and age_s < self._settings.call_s_max + NO_TRACE_S:
+        if traced and age_s < TRACE_S_MAX:
             return None  # whoever succeeds the worker closes the call
         return Result("failed", "", "the call was lost")
 
