@@ -98,7 +98,8 @@ class Bench:
 
     def calls_up(self) -> int:
         """Calls under way, as the workers count them."""
-        return sum(int(row.detail.get("calls", 0)) for row in self.system.board().values())
+        board = self.system.board()
+        return sum(int(row.detail.get("calls", 0)) for name, row in board.items() if name.startswith("worker-"))
 
     def used(self) -> dict[str, float]:
         """CPU seconds so far, with the time they were read at."""
