@@ -29,11 +29,14 @@ class SeenCall:
     recording: records.RecordingRecord | None
     turns: records.TurnsRecord | None
     transcript: records.TranscriptRecord | None
+    recordings: int = 1  # that have arrived
 
     @property
     def complete(self) -> bool:
         """Nothing more is to come: measured and transcribed, or no recording to be had."""
-        return self.cdr.recording_id is None or bool(self.recording and self.turns and self.transcript)
+        if self.cdr.recording_id is None:
+            return True
+        return bool(self.recording and self.turns and self.transcript) and self.recordings >= self.cdr.segments
 
 
 class DashboardVisitor:
@@ -70,16 +73,23 @@ class DashboardVisitor:
         return [str(row["call_id"]) for row in answer.json()["calls"]]
 
     def call(self, call_id: str) -> SeenCall:
-        """Everything the dashboard knows of one call."""
-        answer = self._http.get(f"/api/calls/{call_id}")
-        answer.raise_for_status()
-        body = answer.json()
+        """Everything the dashboard knows of one call; of several recordings the last."""
+        body = self._call(call_id)
+        if len(body["recordings"]) > 1:
+            body = self._call(call_id, body["recordings"][-1]["recording_id"])
         return SeenCall(
             records.from_json(records.Cdr, body["cdr"]),
             _part(records.RecordingRecord, body["recording"]),
             _part(records.TurnsRecord, body["turns"]),
             _part(records.TranscriptRecord, body["transcript"]),
+            len(body["recordings"]),
         )
+
+    def _call(self, call_id: str, recording_id: str | None = None) -> Any:
+        params = {"recording": recording_id} if recording_id else {}
+        answer = self._http.get(f"/api/calls/{call_id}", params=params)
+        answer.raise_for_status()
+        return answer.json()
 
     def recording_faults(self, recording: records.RecordingRecord) -> list[str]:
         """Fetch the sound and decode it; what is wrong with it, in words. Empty: stereo, whole, both sides heard."""
@@ -108,11 +118,8 @@ def _sound_faults(content: bytes, recording: records.RecordingRecord) -> list[st
         samples, rate = soundfile.read(wav, always_2d=True)
     if samples.shape[1] != 2:
         return [f"{samples.shape[1]} channel instead of two"]
-    faults = [
-        f"nothing heard from the {side}"
-        for n, side in enumerate(("caller", "callee"))
-        if abs(samples[:, n]).max() < 0.01
-    ]
+    sides = ("caller",) if recording.kind == "voicemail" else ("caller", "callee")
+    faults = [f"nothing heard from the {side}" for n, side in enumerate(sides) if abs(samples[:, n]).max() < 0.01]
     if abs(len(samples) / rate - recording.duration_s) > 0.25:
         faults.append(f"{len(samples) / rate:.2f} s of sound instead of {recording.duration_s:.2f} s")
     return faults

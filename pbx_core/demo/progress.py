@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pbx_core.demo.check import SeenCall
 from pbx_core.demo.script import DemoCall
-from pbx_core.domain.records import Disposition, Party
+from pbx_core.domain.records import Cdr, Disposition, Party
 
 
 @dataclass
@@ -51,11 +51,29 @@ def faults(item: Progress) -> list[str]:
     found = []
     if cdr.disposition is not item.call.ends:
         found.append(f"ended {cdr.disposition} ({cdr.cause}) instead of {item.call.ends}")
-    if item.call.ends is Disposition.ANSWERED:
+    found += _way_faults(item.call, cdr)
+    if item.call.ends is Disposition.ANSWERED or item.call.message:
         found += _recording_faults(item) + _speech_faults(item)
     elif cdr.recording_id is not None:
         found.append("has a recording although nobody answered")
     return found
+
+
+def _way_faults(call: DemoCall, cdr: Cdr) -> list[str]:
+    """Whether the exchange did with it what its model says."""
+    first = call.through or call.taker
+    expected = {
+        "answered_by": first,
+        "menu_path": call.keys,
+        "queue": call.queue,
+        "transferred": "blind" if call.through else "",
+        "voicemail": bool(call.message),
+    }
+    return [
+        f"{name.replace('_', ' ')} is {getattr(cdr, name)!r} instead of {value!r}"
+        for name, value in expected.items()
+        if getattr(cdr, name) != value
+    ]
 
 
 def _recording_faults(item: Progress) -> list[str]:

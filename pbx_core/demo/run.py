@@ -23,16 +23,19 @@ from pbx_core.clock import SystemClock
 from pbx_core.demo import dialogues, office, table
 from pbx_core.demo.check import DashboardVisitor, SeenCall
 from pbx_core.demo.progress import Progress, assign, faults
-from pbx_core.demo.script import CALLS, RING_S
-from pbx_core.demo.stage import Stage
+from pbx_core.demo.script import CALLS, FRONT_DESK, KEYS_AFTER_S
+from pbx_core.demo.stage import BEEP_S, Spoken, Stage
+from pbx_core.domain.model import Model
 from pbx_core.domain.records import Party
 from pbx_core.errors import ConfigError, Unavailable
+from pbx_core.media.prompts import Prompts
 from pbx_core.settings import Settings, load
 from pbx_core.store import engine, services
 
 READY_S = 90.0  # a first start on a slow machine, speech model included
 RESULTS_S = 240.0  # after the last call, on a slow machine
 LOOK_S = 1.0  # how often the dashboard is asked
+MAILBOX_RING_S, GREETING_S = 5.0, 7.0  # of the mailbox that the script calls: its ringing, its greeting
 MARK = ".made-by-callbench-demo"
 
 
@@ -49,6 +52,8 @@ class Demo:
             if item.call.dialogue:
                 talk = dialogues.load(item.call.dialogue)
                 item.expected_words = {party: len(talk.text(party).split()) for party in Party}
+            if item.call.message:
+                item.expected_words = {Party.CALLER: len(item.call.message.split())}
 
     def run(self, stay: bool) -> bool:
         """True when every call went as its script says. With `stay` the system then goes on until `stop` is set."""
@@ -111,7 +116,8 @@ class Demo:
         edge = f"127.0.0.1:{self.settings.sip_port}"
         managers = {s.domain: s for s in self._offices.sign_ins if s.role == "manager"}
         with self._stage("phones registered"):
-            stage = Stage(self.progress, self._offices.sip_passwords, edge, rtp, self.settings.logs_dir)
+            spoken = self._spoken()
+            stage = Stage(self.progress, self._offices.sip_passwords, edge, rtp, self.settings.logs_dir, spoken)
         visitors = {d: DashboardVisitor(_web(self.settings), s.email, s.password) for d, s in managers.items()}
         try:
             with Live(console=self._console, refresh_per_second=4, transient=not self._console.is_terminal) as live:
@@ -121,6 +127,18 @@ class Demo:
             for visitor in visitors.values():
                 visitor.__exit__()
         return all(item.complete and not faults(item) for item in self.progress)
+
+    def _spoken(self) -> Spoken:
+        """What the front desk and the callers of the voicemail say, spoken by the exchange's own voice."""
+        prompts = Prompts(self.settings)
+        messages: dict[str, tuple[Path, float]] = {}
+        front = next(p.call.domain for p in self.progress if p.call.through)
+        owner = self._offices.tenants[front]
+        model = Model(languages=("en",))
+        for call in (p.call for p in self.progress if p.call.message):
+            path = prompts.render(self._offices.tenants[call.domain].tenant_id, f"say:en:{call.message}", model)
+            messages[call.title] = (path, KEYS_AFTER_S + MAILBOX_RING_S + GREETING_S + BEEP_S)
+        return Spoken(prompts.render(owner.tenant_id, f"say:en:{FRONT_DESK}", model), messages)
 
     def _watch(self, stage: Stage, visitors: dict[str, DashboardVisitor], live: Live) -> None:
         """Until every call is complete, or too long after the last one."""
@@ -154,7 +172,7 @@ class Demo:
         assign(self.progress, dict(seen))
         for item in self.progress:
             recording = item.seen.recording if item.seen else None
-            if recording and item.sound_faults is None:
+            if item.seen and item.seen.complete and recording and item.sound_faults is None:
                 item.sound_faults = visitors[item.call.domain].recording_faults(recording)
 
     def _report(self, good: bool) -> None:
@@ -164,11 +182,13 @@ class Demo:
         for name, seconds in self.stages.items():
             times.add_row(name, f"{seconds:.1f}")
         self._console.print(times)
-        answered = sum(1 for item in self.progress if item.seen and item.seen.recording)
+        answered = sum(1 for item in self.progress if item.call.taker)
+        messages = sum(1 for item in self.progress if item.call.message)
         if good:
             self._console.print(
                 f"[green]All {len(self.progress)} calls went as scripted[/]: {answered} answered, recorded in stereo, "
-                f"measured and transcribed; {len(self.progress) - answered} missed."
+                f"measured and transcribed; {messages} left a message, "
+                f"{len(self.progress) - answered - messages} missed."
             )
             return
         self._console.print("[red]Not everything went as scripted:[/]")
@@ -220,7 +240,7 @@ def _fresh(data: Path) -> Path:
 
 def _settings(data: Path, console: Console) -> Settings:
     """Everything on loopback; a port that is taken is replaced by a free one, and said."""
-    wanted = load(data, sip_host="127.0.0.1", ring_s=RING_S)
+    wanted = load(data, sip_host="127.0.0.1")
     moved: dict[str, int] = {}
     for name in ("sip_port", "sip_tls_port", "sip_internal_port", "web_port", "api_port"):
         port = getattr(wanted, name)
@@ -231,7 +251,7 @@ def _settings(data: Path, console: Console) -> Settings:
 
 
 def _for_children(settings: Settings) -> dict[str, object]:
-    names = ("sip_host", "ring_s", "sip_port", "sip_tls_port", "sip_internal_port", "web_port", "api_port")
+    names = ("sip_host", "sip_port", "sip_tls_port", "sip_internal_port", "web_port", "api_port")
     return {name: getattr(settings, name) for name in names}
 
 

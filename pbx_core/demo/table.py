@@ -18,8 +18,8 @@ def draw(progress: Sequence[Progress], elapsed_s: float) -> Table:
     for item in progress:
         call = item.call
         table.add_row(
-            call.domain,
-            f"{call.caller} → {call.callee}",
+            call.domain.partition(".")[0],
+            f"{_short(call.caller)} → {call.taker or _short(call.callee)}",
             call.title,
             item.phone,
             _record(item),
@@ -28,6 +28,11 @@ def draw(progress: Sequence[Progress], elapsed_s: float) -> Table:
             _verdict(item),
         )
     return table
+
+
+def _short(number: str) -> str:
+    """A public number by its end."""
+    return f"…{number[-4:]}" if number.startswith("+") else number
 
 
 def _record(item: Progress) -> str:
