@@ -59,8 +59,6 @@ class Settings(BaseSettings):
     workers_max: int = Field(default=24, description="never more; a wheel worker holds 2 calls in about 14 MB")
     spare_calls_min: int = Field(default=4, description="the supervisor starts workers until so many calls fit")
     slot_wait_s: float = Field(default=4.0, description="how long the edge holds an INVITE for a worker to come up")
-    ring_s: int = Field(default=30, description="unanswered after this long: no_answer")
-    call_s_max: int = Field(default=14400, description="a call is ended after this long")
     media_silence_s: float = Field(
         default=55.0, description="a phone without RTP and RTCP for so long is gone; its call ends within 60 s"
     )

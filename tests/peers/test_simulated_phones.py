@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pbx_core.domain.model import Extension, Model
 from pbx_core.domain.records import Cdr, Disposition
 from pbx_core.errors import Unavailable
 from pbx_core.media import spool
 from pbx_core.media.phone import Plan
 from pbx_core.media.phones import Phones
-from pbx_core.store import directory, services
+from pbx_core.store import directory, models, services
 from tests.support.ports import free_port, free_range
 from tests.support.waiting import until
 from tests.support.worker_process import WorkerProcess, pitch, wav
@@ -47,10 +48,12 @@ class Exchange:
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Exchange]:
     sip_port, tls_port, rtp = free_port(), free_port(), free_range(400)
-    worker = WorkerProcess(tmp_path, sip_host="127.0.0.1", sip_port=sip_port, sip_tls_port=tls_port, ring_s=3)
+    worker = WorkerProcess(tmp_path, sip_host="127.0.0.1", sip_port=sip_port, sip_tls_port=tls_port, model="")
     acme = directory.add_tenant(worker.db, _clock(), "Acme", "acme.test")
     for number in ("101", "102", "103"):
         directory.add_extension(worker.db, _clock(), acme, number, f"pw-{number}")
+    short = (Extension(number, ring_s=5.0, voicemail=False) for number in ("101", "102", "103"))
+    models.apply(worker.db, _clock(), acme.tenant_id, Model(extensions=tuple(short)), "test")
     log = (tmp_path / "edge.log").open("wb")
     command = [sys.executable, "-m", "pbx_core.cli", "--data", str(worker.settings.data), "edge"]
     edge = subprocess.Popen(command, env={**os.environ, **worker.environment}, stderr=log, stdout=log)

@@ -12,7 +12,7 @@ from pbx_core.domain.records import Disposition
 from pbx_core.media import spool
 from tests.support import edge_role as sip
 from tests.support.waiting import until
-from tests.support.worker_process import WorkerProcess, pitch, wav
+from tests.support.worker_process import MODEL, WorkerProcess, pitch, wav
 
 pytestmark = pytest.mark.peers
 ALICE_HZ, BOB_HZ = 440.0, 1000.0
@@ -109,13 +109,13 @@ BOB_IS_CANCELLED = (
 )
 
 
-@pytest.mark.parametrize("worker", [{"ring_s": 2}], indirect=True)
+@pytest.mark.parametrize("worker", [{"model": MODEL.replace("25.0", "5.0")}], indirect=True)
 def test_nobody_answers(worker: WorkerProcess) -> None:
     called = worker.peer("bob", BOB_IS_CANCELLED)
     caller = worker.peer("alice", sip.invite() + sip.refused("480"))
     worker.finished(caller, called)
     cdr = worker.only_cdr()
-    assert (cdr.disposition, cdr.cause, cdr.hangup_party) == (Disposition.NO_ANSWER, "ring limit 2 s", "system")
+    assert (cdr.disposition, cdr.cause, cdr.hangup_party) == (Disposition.NO_ANSWER, "ring limit 5 s", "system")
 
 
 def test_the_caller_cancels(worker: WorkerProcess) -> None:

@@ -12,20 +12,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy.dialects.sqlite import insert
 
 from pbx_core import feed
+from pbx_core.clock import SystemClock
+from pbx_core.domain import modelfile
 from pbx_core.domain.records import CallEventRecord, Cdr
 from pbx_core.settings import Settings, load
-from pbx_core.store import engine, services
-from tests.support.edge_role import Peer
+from pbx_core.store import engine, models, schema, services
+from tests.support.edge_role import TENANT, Peer
 from tests.support.ports import free_port, free_range
 from tests.support.waiting import until
 
+MODEL = """
+languages = ["en"]
+
+[extensions]
+101 = { name = "Alice", voicemail = false, ring_s = 25.0 }
+102 = { name = "Bob", voicemail = false, ring_s = 25.0 }
+103 = { name = "Carol", voicemail = false, ring_s = 25.0 }
+"""
+
 
 class WorkerProcess:
-    """`callbench worker --slot 0`. Extra settings by keyword; sipp peers play the edge on `internal_port`."""
+    """`callbench worker --slot 0`. Extra settings by keyword; sipp peers play the edge on `internal_port`. model: of
+    the tenant whose calls the scenarios of edge_role carry; "" leaves the database empty."""
 
-    def __init__(self, directory: Path, **settings: Any) -> None:
+    def __init__(self, directory: Path, *, model: str = MODEL, **settings: Any) -> None:
         self.directory = directory
         self.port = free_port()
         self.internal_port = free_port()
@@ -40,9 +53,25 @@ class WorkerProcess:
         self.environment = {f"CALLBENCH_{k.upper()}": str(v) for k, v in values.items()}
         self.settings: Settings = load(directory / "data", **values)
         self.db = engine.migrate(self.settings)
+        if model:
+            self.furnish(model)
         self._media_port = rtp + 200
         self.process: subprocess.Popen[bytes] | None = None
         self._peers: list[subprocess.Popen[bytes]] = []
+
+    def furnish(self, model: str) -> None:
+        """Put a model in force for the tenant whose calls the scenarios carry, everybody being signed in."""
+        clock, now = SystemClock(), time.time()
+        known = modelfile.read_toml(model)
+        tenant_row = {"tenant_id": TENANT, "name": "Acme", "domain": "acme.test", "created_at": now}
+        with self.db.begin() as connection:
+            connection.execute(insert(schema.tenant).values(tenant_row).on_conflict_do_nothing())
+        models.apply(self.db, clock, TENANT, known, "test")
+        with self.db.begin() as connection:
+            for extension in known.extensions:
+                connection.execute(
+                    insert(schema.binding).values(_binding(extension.number, now)).on_conflict_do_nothing()
+                )
 
     def start(self) -> None:
         """Start it and wait until it serves."""
@@ -132,6 +161,20 @@ class WorkerProcess:
         """The recording's folder in the spool."""
         assert cdr.recording_id
         return self.settings.spool_dir / cdr.tenant_id / cdr.recording_id
+
+
+def _binding(number: str, now: float) -> dict[str, Any]:
+    """A phone that is signed in for a day, as far as the dialplan knows."""
+    return {
+        "tenant_id": TENANT,
+        "number": number,
+        "contact": f"sip:{number}@192.0.2.9",
+        "source": "udp:192.0.2.9:5060",
+        "call_id": number,
+        "cseq": 1,
+        "registered_at": now,
+        "expires_at": now + 86_400,
+    }
 
 
 def _is_bound(port: int) -> bool:
