@@ -1,0 +1,64 @@
+"""`callbench api` as a process of its own, spoken to over real TLS."""
+
+from __future__ import annotations
+
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from pbx_core.settings import Settings
+from tests.support.edge import environment
+from tests.support.waiting import until
+
+
+class ApiServer:
+    """Serves one data directory on `settings.api_port` of loopback."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.base = f"https://127.0.0.1:{settings.api_port}"
+        self.log = Path(settings.data) / "api-test.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pbx_core.cli", "--data", str(settings.data), "api"],
+                env=environment(settings),
+                stdout=log,
+                stderr=log,
+            )
+        until(self._answers, 60, 0.2, what=f"API on {self.base}; see {self.log}")
+
+    def client(self, token: str = "") -> httpx.Client:
+        """A program that checks our certificate as one of its authorities."""
+        context = ssl.create_default_context(cafile=str(self.settings.data / "tls" / "edge.crt"))
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.base, verify=context, headers=headers, timeout=10)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            with self.client() as client:
+                return client.get("/openapi.json").status_code == 200
+        except (httpx.TransportError, OSError):
+            return False
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+
+@contextmanager
+def running_api(settings: Settings) -> Iterator[ApiServer]:
+    """The API for the duration of a test."""
+    server = ApiServer(settings)
+    try:
+        yield server
+    finally:
+        server.stop()
