@@ -167,8 +167,7 @@ class Trunks:
         here.sort(key=lambda line: line.trunk.port != flow.port)
         for line in here:
             book = self._books[line.tenant_id]
-            number = outside.digits_of(sip.uri(request.uri).user or "")
-            did = self._meant(book, line, number)
+            did = self._meant(book, line, outside.number_in(request.uri))
             if did is not None:
                 return Arrival(line, book, did)
         return None

@@ -9,11 +9,12 @@ from aiosipua.headers import CaseInsensitiveDict
 from aiosipua.message import SipMessage, SipRequest, SipResponse
 
 from pbx_core.sip import routing
-from pbx_core.sip.message import Malformed, address, cseq_of, header, tag_of, uri
+from pbx_core.sip.message import cseq_of, header, tag_of
 
 ANONYMOUS = "anonymous"
 _DIGITS = re.compile(r"^\+?[0-9]{1,20}$")
 _SEPARATORS = re.compile(r"[\s().-]|%20")
+_NUMBER = re.compile(r"(?:sips?:([^@;>?:]*)[^@>]*@|tel:([^;>?]*))", re.IGNORECASE)
 _SHOWN = re.compile(r"^\+[0-9]{3,15}$")
 _TRANSPORTS = {"udp": "", "tcp": ";transport=tcp", "tls": ";transport=tls"}
 
@@ -38,17 +39,21 @@ class Carrier:
 
 
 def digits_of(user: str) -> str:
-    """A number as dialled, visual separators and parameters removed; "" when it is none."""
-    text = _SEPARATORS.sub("", user.partition(";")[0])
+    """A number as dialled, visual separators removed; "" when it is none."""
+    text = _SEPARATORS.sub("", user)
     return text if _DIGITS.match(text) else ""
+
+
+def number_in(text: str) -> str:
+    """The number in a URI or in a header with one (sip:+49…;phone-context=…@host, tel:+49…); "" when it has none."""
+    found = _NUMBER.search(text[:1000])
+    return digits_of(found.group(1) or found.group(2)) if found else ""
 
 
 def called(request: SipRequest) -> list[str]:
     """Whom a carrier may mean, the likeliest first: request URI, P-Called-Party-ID, To; numbers only."""
-    users = [uri(request.uri).user or ""]
-    for name in ("p-called-party-id", "to"):
-        users += [_user(value) for value in request.headers.get(name)[:1]]
-    return [digits for digits in dict.fromkeys(digits_of(user) for user in users) if digits]
+    named = [request.uri, *request.headers.get("p-called-party-id")[:1], header(request, "to")]
+    return [number for number in dict.fromkeys(number_in(text) for text in named) if number]
 
 
 def caller(request: SipRequest, number_format: str = "e164") -> str:
@@ -58,19 +63,10 @@ def caller(request: SipRequest, number_format: str = "e164") -> str:
         return ANONYMOUS
     for name in ("p-asserted-identity", "from"):
         for value in request.headers.get(name)[:2]:
-            found = digits_of(_user(value))
+            found = number_in(value)
             if found:
                 return found if found.startswith(("+", "0")) or number_format != "digits" else f"+{found}"
     return ANONYMOUS
-
-
-def _user(value: str) -> str:
-    try:
-        parsed = address(value).uri
-    except Malformed:
-        return ""
-    # tel: has its number where sip: has the host
-    return parsed.user or (parsed.host if parsed.scheme == "tel" else "")
 
 
 def shown(number: str, number_format: str) -> str:

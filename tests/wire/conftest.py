@@ -25,6 +25,7 @@ from tests.conftest import World
 from tests.support.edge import edge_settings
 from tests.support.virtual import VirtualTime, VirtualWire
 
+ACME = "acme.test"
 WALL = 1_800_000_000.0
 _ids = itertools.count(1)
 
@@ -230,6 +231,30 @@ class Net:
         owner = tenant or self.world.acme
         self._books[owner.tenant_id] = Book(owner.tenant_id, owner.domain, model, passwords)
         self.edge.trunks.apply(self._books)
+
+
+def registered(net: Net, user: str, domain: str = ACME, transport: str = "udp") -> Peer:
+    """A phone that has signed in."""
+    phone = net.phone(transport)
+    answer = phone.register(user, domain)
+    assert answer is not None and answer.status_code == 200
+    return phone
+
+
+def worker_invite(
+    net: Net, worker: Peer, number: str = "102", tenant_id: str = "", domain: str = ACME, **more: str
+) -> SipRequest:
+    """A worker's INVITE to an extension, in the name of 101."""
+    return worker.request(
+        "INVITE",
+        f"sip:{number}@{domain}",
+        "101",
+        domain,
+        X_Tenant=tenant_id or net.world.acme.tenant_id,
+        X_Call_Id="c1",
+        Route=f"<sip:127.0.0.1:{net.settings.sip_internal_port};lr>",
+        **more,
+    )
 
 
 @pytest.fixture

@@ -6,29 +6,7 @@ import pytest
 
 from pbx_core.sip import message as sip
 from pbx_core.sip.flow import Flow
-from tests.wire.conftest import Net, Peer, next_attempt
-
-ACME = "acme.test"
-
-
-def registered(net: Net, user: str, domain: str = ACME, transport: str = "udp") -> Peer:
-    phone = net.phone(transport)
-    answer = phone.register(user, domain)
-    assert answer is not None and answer.status_code == 200
-    return phone
-
-
-def worker_invite(net: Net, worker: Peer, number: str = "102", tenant_id: str = "", domain: str = ACME):
-    request = worker.request(
-        "INVITE",
-        f"sip:{number}@{domain}",
-        "101",
-        domain,
-        X_Tenant=tenant_id or net.world.acme.tenant_id,
-        X_Call_Id="c1",
-        Route=f"<sip:127.0.0.1:{net.settings.sip_internal_port};lr>",
-    )
-    return request
+from tests.wire.conftest import ACME, Net, Peer, next_attempt, registered, worker_invite
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
