@@ -135,7 +135,7 @@ def test_one_call_of_every_other_kind(exchange: Exchange) -> None:
     until(lambda: len(exchange.worker.cdrs()) == 5, what="five records")
     found = [(c.disposition, c.cause) for c in exchange.worker.cdrs()]
     assert found == [
-        (Disposition.NO_ANSWER, "ring limit 3 s"),
+        (Disposition.NO_ANSWER, "ring limit 5 s"),
         (Disposition.BUSY, "486 Busy Here"),
         (Disposition.FAILED, "404 Not Found"),
         (Disposition.CANCELLED, "caller hung up before an answer"),
