@@ -61,7 +61,7 @@ class LegRecord:
 
 @dataclass(frozen=True)
 class Cdr:
-    """One row per call, computed from its events by `pbx_core.domain.cdr.fold`. Kind `cdr`, id = call_id.
+    """One row per call, computed from its events by `pbx_core.domain.calls.cdr.fold`. Kind `cdr`, id = call_id.
 
     setup_s: INVITE to first ringing or answer. ring_s: first ringing to answer or end. wait_s: INVITE to answer or
     end. talk_s: answer to end, holds included. hold_s: part of talk_s on hold. bill_s: talk_s rounded up to seconds.

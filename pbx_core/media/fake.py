@@ -163,12 +163,6 @@ class FakeEngine:
     def tell_transfer(self, handle: int, status: int, reason: str, final: bool) -> None:
         self.asked.append(Asked("tell transfer", handle, status, detail=(reason, final)))
 
-    def bridge(self, one: int, two: int) -> None:
-        self.asked.append(Asked("bridge", one, detail=two))
-
-    def unbridge(self, one: int, two: int) -> None:
-        self.asked.append(Asked("unbridge", one, detail=two))
-
     def start_recording(self, handle: int, path: Path) -> float:
         if self.recording_error:
             raise Unavailable(self.recording_error)

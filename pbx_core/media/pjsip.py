@@ -341,14 +341,6 @@ class Engine:
         if not on or {speaker, listener} <= self._legs.keys():
             self.wiring.hear(speaker, listener, on)
 
-    def bridge(self, one: int, two: int) -> None:
-        self.hear(one, two, True)
-        self.hear(two, one, True)
-
-    def unbridge(self, one: int, two: int) -> None:
-        self.hear(one, two, False)
-        self.hear(two, one, False)
-
     def play(self, handle: int, files: Sequence[Path], token: str, loop: bool) -> None:
         if handle in self._legs:
             self._players.play(handle, files, token, loop, self.clock.monotonic())
