@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Console, RenderableType
+from rich.live import Live
 
 from pbx_core import log
 from pbx_core.clock import SystemClock
 from pbx_core.domain import records
 from pbx_core.settings import Settings, load
 from pbx_core.store import engine, heartbeat
-from pbx_core.supervisor import plan, supervisor
+from pbx_core.store.terminal import tenant_of
+from pbx_core.supervisor import screen, supervisor
 from pbx_core.supervisor import status as status_
+
+WATCH_S = 1.0  # as often as processes tell how they are
 
 
 @click.command()
@@ -56,36 +58,35 @@ def _greet(console: Console, settings: Settings) -> None:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.option("--tenant", "domain", default="", help="Domain of one office: its calls, queues, trunks, phones.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable, everything.")
+@click.option("--watch", is_flag=True, help="Drawn anew every second, until Ctrl-C.")
 @click.pass_obj
-def status(data: Path, as_json: bool) -> None:
+def status(data: Path, domain: str, as_json: bool, watch: bool) -> None:
     """Say what runs, since when, with how many phones and calls. Exit code 1 when nothing runs."""
     settings = load(data)
     db = engine.connect(settings)
-    now = status_.gather(settings, db, SystemClock())
+    tenant_id = tenant_of(db, domain).tenant_id if domain else None
+
+    def look() -> status_.SystemStatus:
+        return status_.gather(settings, db, SystemClock(), tenant_id)
+
+    def draw(now: status_.SystemStatus) -> RenderableType:
+        return screen.office(now, now.offices[0]) if tenant_id else screen.system(now, settings)
+
+    if watch:
+        _watch(lambda: draw(look()))
+        return
+    now = look()
     if as_json:
         click.echo(json.dumps(records.to_json(now)))
     else:
-        _draw(Console(), now, settings)
+        Console(highlight=False).print(draw(now))
     sys.exit(0 if now.running else 1)
 
 
-def _draw(console: Console, now: status_.SystemStatus, settings: Settings) -> None:
-    if not now.running:
-        console.print("Callbench is not running on this data directory. Start it with `callbench up`.")
-    table = Table("process", "state", "pid", "since", "detail", box=None, pad_edge=False)
-    for p in now.processes:
-        began = datetime.now().astimezone() - timedelta(seconds=p.up_s)
-        since = f"{began:%Y-%m-%d %H:%M:%S} ({timedelta(seconds=int(p.up_s))})"
-        detail = ", ".join(f"{k} {v}" for k, v in p.detail.items() if v not in (None, "", False))
-        table.add_row(p.name, "[green]runs[/]" if p.alive else "[red]gone[/]", str(p.pid), since, escape(detail))
-    console.print(table)
-    phones = ", ".join(f"{domain} {count}" for domain, count in now.phones.items()) or "no tenant yet"
-    console.print(f"phones registered: {phones}", markup=False)
-    console.print(f"calls: {now.calls} of {now.capacity_calls} that fit now (more workers start as calls come)")
-    work = ", ".join(f"{count} {state}" for state, count in sorted(now.jobs.items())) or "none yet"
-    console.print(f"recordings being prepared: {now.recordings_waiting}; transcriptions: {work}")
-    if now.disk_free_share < settings.disk_warn_share:
-        console.print(plan.disk_sentence(now.disk_free_share, settings.disk_stop_share, low=True), style="red")
-    else:
-        console.print(f"disk: {now.disk_free_share:.0%} free")
+def _watch(draw: Callable[[], RenderableType]) -> None:
+    stop = heartbeat.stop_event()
+    with Live(draw(), console=Console(highlight=False), auto_refresh=False, screen=True) as shown:
+        while not stop.wait(WATCH_S):
+            shown.update(draw(), refresh=True)
