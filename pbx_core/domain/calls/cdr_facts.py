@@ -98,7 +98,9 @@ def conversation(events: Sequence[CallEvent]) -> str:
     """The call whose story this one belongs to; "" its own."""
     given = next((e for e in events if e.type is EventType.GIVEN), None)
     told = str(events[0].detail.get("conversation_id") or "")
-    return told or (str(given.detail.get("to_call", "")) if given else "")
+    if given is not None and told in ("", events[0].call_id):
+        return str(given.detail.get("to_call", ""))
+    return told
 
 
 def recording(events: Sequence[CallEvent], answered: bool) -> tuple[str | None, str | None]:

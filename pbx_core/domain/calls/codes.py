@@ -11,6 +11,7 @@ from pbx_core.domain.calls.commands import SendDtmf
 from pbx_core.domain.calls.events import EventType
 from pbx_core.domain.calls.state import Leg, LegState, Talking
 from pbx_core.domain.calls.turn import Turn
+from pbx_core.domain.phrases import phrase
 
 CODE, DIAL = "code", "dial"  # timers, followed by a colon and the leg
 CODE_S = 2.0  # how long * waits for the rest of a code
@@ -54,10 +55,9 @@ def _code(turn: Turn, leg: Leg, typed: str) -> None:
     turn.cancel(f"{CODE}:{leg.name}")
     turn.change(leg.name, typing="", typed="")
     if typed == ON_DEMAND:
-        if turn.call.wanted:
-            taping.undemand(turn)
-        else:
-            taping.demand(turn)
+        told = taping.undemand(turn) if turn.call.wanted else taping.demand(turn)
+        if told:
+            turn.play(leg.name, [phrase(told, turn.call.language)], "told")
     elif typed == PAUSE:
         taping.pause(turn, leg.name)
     elif typed == RESUME:

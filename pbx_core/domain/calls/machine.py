@@ -217,7 +217,8 @@ def _routed(turn: Turn) -> None:
     elif asking == "way" and isinstance(turn.call.stage, Routing):
         routed = routed_of(turn.event)
         turn.set(origin=routed.origin, visited=routed.visited)
-        if len(routed.visited) > HOPS_MAX + 1:
+        # the dialplan counts hops; should it not, the circle ends here
+        if len(routed.visited) > 2 * HOPS_MAX:
             turn.end(Disposition.FAILED, "forwarded in a circle", status=482, reason="Loop Detected")
         else:
             turn.entering = routed.node

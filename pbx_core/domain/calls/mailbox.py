@@ -62,7 +62,7 @@ def _message(turn: Turn, at: int, before: tuple[str, ...] = ()) -> None:
         sounds = (*before, spoken, *node.messages[at][1])
     else:
         turn.set(stage=replace(stage, at=at, phase="bye"))
-        sounds = (*before, *(node.empty or (phrase("mailbox_empty", language),)))
+        sounds = before if total else node.empty or (phrase("mailbox_empty", language),)
     if not turn.play(turn.call.subject, sounds, "mailbox"):
         turn.end(Disposition.ANSWERED, "end of the mailbox")
 

@@ -59,20 +59,27 @@ def refuse(turn: Turn, reason: str) -> None:
     turn.note(EventType.RECORDING_REFUSED, reason=reason)
 
 
-def demand(turn: Turn) -> None:
-    """Recording on demand begins: the announcement is heard in the midst of the talk."""
-    if turn.call.policy.mode is not RecordMode.ON_DEMAND or turn.call.wanted:
-        return
+def demand(turn: Turn) -> str:
+    """Recording on demand begins: the announcement is heard in the midst of the talk. What to tell who asked: the key
+    of a phrase, "" when he hears the announcement."""
+    if turn.call.policy.mode is not RecordMode.ON_DEMAND:
+        return "not_allowed"
+    if turn.call.wanted:
+        return "recording_on"
     turn.set(wanted=True)
-    if not _announce(turn, LATER):
-        start(turn)
+    if _announce(turn, LATER):
+        return ""
+    start(turn)
+    return "recording_on"
 
 
-def undemand(turn: Turn) -> None:
-    """Recording on demand ends."""
-    if turn.call.policy.mode is RecordMode.ON_DEMAND and turn.call.wanted:
-        turn.set(wanted=False)
-        stop(turn)
+def undemand(turn: Turn) -> str:
+    """Recording on demand ends; the key of what to tell who asked."""
+    if turn.call.policy.mode is not RecordMode.ON_DEMAND:
+        return "not_allowed"
+    turn.set(wanted=False)
+    stop(turn)
+    return "recording_off"
 
 
 def pause(turn: Turn, by: str) -> None:

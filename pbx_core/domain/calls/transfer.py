@@ -67,6 +67,7 @@ def routed(turn: Turn) -> None:
         case Hangup() as node:
             _failed(turn, node.status, node.reason, node)
         case Change(what="park"):
+            conversation.tell(turn, 200, "OK")
             _put(turn, None)
             parking.ask_for(turn, transfer.by, transfer.number)
         case Join() | Change():

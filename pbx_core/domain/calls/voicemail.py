@@ -43,6 +43,7 @@ def on(turn: Turn) -> None:
             started = replace(stage, recording_id=str(event.detail["recording_id"]), since=event.mono_s)
             turn.set(stage=started)
         case EventType.RECORDING_REFUSED:
+            turn.cancel(MESSAGE)
             turn.set(stage=replace(stage, phase="thanks"))
             _say(turn, "error")
         case EventType.DTMF if event.digit == "#" and event.leg == turn.call.subject:
