@@ -50,13 +50,13 @@ CODES = (
     Code("*33", "extension", "barge:", "supervisor: speak to both"),
 )
 SAID = {
-    ("dnd", True): "dnd_on",
-    ("dnd", False): "dnd_off",
-    ("queue_login", False): "logged_in",
-    ("queue_logout", False): "logged_out",
-    ("queue_pause", False): "paused",
-    ("queue_unpause", False): "unpaused",
+    "dnd": "dnd_off",
+    "queue_login": "logged_in",
+    "queue_logout": "logged_out",
+    "queue_pause": "paused",
+    "queue_unpause": "unpaused",
 }
+CHANGEABLE = (*SAID, "forward_always", "forward_busy", "forward_no_answer", "forward_offline")
 
 
 def code(way: Way, digits: str) -> Answer:
@@ -77,6 +77,8 @@ def change(way: Way, rest: str) -> Answer:
     own = way.model.book.extensions.get(way.origin.number) if way.origin.kind == "extension" else None
     if own is None:
         return way.end("no_right", "only an extension changes its settings", f"change {what}")
+    if what not in CHANGEABLE:
+        return way.end("wrong_number", "there is no such setting", f"change {what}")
     if what.startswith("queue_") and not any(own.number in (m.number for m in q.members) for q in way.model.queues):
         return way.end("no_right", "is an agent of no queue", f"extension {own.number}")
     if what.startswith("forward_"):
@@ -84,7 +86,7 @@ def change(way: Way, rest: str) -> Answer:
             return refusal
         said = phrase("forward_on" if value else "forward_off", way.language, target=value)
     else:
-        said = phrase(SAID[(what, bool(value))], way.language)
+        said = phrase("dnd_on" if what == "dnd" and value else SAID[what], way.language)
     way.say(f"extension {own.number}", f"sets {what} to {value or 'off'}")
     return Change(what, value, (said,))
 
