@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,7 +98,7 @@ def test_hold_changes_nothing_about_who_hears_whom(phone: EngineProcess, worker:
     phone.ask("hold", holding, True)
     worker.wait(Signal.HELD, one)
     assert talk.matrix()[1] == {PITCHES[2]}, "who holds is not heard, the music plays on"
-    phone.ask("hold", holding, False)
+    until(lambda: phone.ask("hold", holding, False), what="the re-INVITE is through")
     worker.wait(Signal.UNHELD, one)
     assert talk.matrix() == [{PITCHES[1]}, {PITCHES[0], PITCHES[2]}], "as before"
 
@@ -213,7 +216,7 @@ def test_a_muted_recording_holds_exact_silence_and_its_time_runs_on(
     muted_from = len(samples_of(path))
     phone.ask("hold", theirs, True)  # a re-INVITE does not open it again
     worker.wait(Signal.HELD, ours)
-    phone.ask("hold", theirs, False)
+    until(lambda: phone.ask("hold", theirs, False), what="the re-INVITE is through")
     worker.wait(Signal.UNHELD, ours)
     until(lambda: len(samples_of(path)) > muted_from + 2 * RATE, what="two seconds of silence")
     worker.ask("mute_recording", ours, False)
@@ -266,3 +269,68 @@ def test_headers_of_responses_reach_us(phone: EngineProcess, worker: EngineProce
     phone.ask("hangup", phone.wait(Signal.INCOMING).handle, 486, "Busy Here", {"X-Offers": "102=486"})
     ended = worker.wait(Signal.ENDED, ours).detail
     assert (ended["status"], ended["headers"]) == (486, {"x-offers": "102=486"})
+
+
+def test_nobody_takes_over_a_dialog_by_its_name(phone: EngineProcess, worker: EngineProcess) -> None:
+    stranger = RawPhone(worker.port)
+    answer = stranger.invite("one@raw")
+    leg = worker.wait(Signal.INCOMING).handle
+    worker.ask("answer", leg, {})
+    tag = stranger.answered(answer)
+    name = f"one@raw;to-tag={tag};from-tag=f-one"
+    for replaces in (name, name + ";early-only", "one@raw", "none@raw;to-tag=x;from-tag=y", "\x01"):
+        assert 400 <= stranger.status(stranger.invite(f"two-{len(replaces)}@raw", replaces)) < 700, replaces
+    assert worker.ask("legs_in_use") == 1
+    assert worker.seen(Signal.ENDED) == []
+    stranger.socket.close()
+
+
+class RawPhone:
+    """Hand-written SIP over UDP, for what no proper phone sends."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.settimeout(0.2)
+        self.ours = self.socket.getsockname()[1]
+        self.came: list[str] = []
+
+    def invite(self, call_id: str, replaces: str = "") -> str:
+        """Send one; its Call-ID."""
+        sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        sdp += f"m=audio {self.ours} RTP/AVP 8\r\n"
+        head = [
+            "INVITE sip:worker@127.0.0.1 SIP/2.0",
+            f"Via: SIP/2.0/UDP 127.0.0.1:{self.ours};branch=z9hG4bK{call_id.replace('@', '')};rport",
+            f"From: <sip:raw@127.0.0.1>;tag=f-{call_id[:3]}",
+            "To: <sip:worker@127.0.0.1>",
+            f"Call-ID: {call_id}",
+            "CSeq: 1 INVITE",
+            "Max-Forwards: 70",
+            f"Contact: <sip:raw@127.0.0.1:{self.ours}>",
+            *([f"Replaces: {replaces}"] if replaces else []),
+            "Content-Type: application/sdp",
+            f"Content-Length: {len(sdp)}",
+        ]
+        self.socket.send(("\r\n".join(head) + "\r\n\r\n" + sdp).encode())
+        return call_id
+
+    def status(self, call_id: str) -> int:
+        """The final status that comes."""
+        return int(self._final(call_id).split(" ", 2)[1])
+
+    def answered(self, call_id: str) -> str:
+        """The other side's tag in the 200."""
+        found = re.search(r"\r\nTo:[^\r]*;tag=([^;\r]+)", self._final(call_id))
+        assert found is not None
+        return found[1]
+
+    def _final(self, call_id: str) -> str:
+        def look() -> str:
+            with contextlib.suppress(TimeoutError):
+                self.came.append(self.socket.recv(65536).decode(errors="replace"))
+            fits = (m for m in self.came if f"Call-ID: {call_id}\r\n" in m and m.startswith("SIP/2.0 "))
+            return next((m for m in fits if not m.startswith("SIP/2.0 1")), "")
+
+        return until(look, what=f"a final response to {call_id}")
