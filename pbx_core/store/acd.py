@@ -30,6 +30,7 @@ from pbx_core.store import line, services
 from pbx_core.store.schema import agent, live_call, queue_call
 
 LOST_S = 60.0  # an entry so old that no live call stands for is removed
+HANG_UP_S = 15.0  # who asks to be called back has hung up by then
 UNREACHABLE = ("", "anonymous")  # numbers that cannot be called back
 
 Tell = Callable[[QueueEvent], None]  # writes a journal line; must be on disk when it returns
@@ -252,7 +253,7 @@ class Acd:
                 )
             if how == "callback" and entry.number not in UNREACHABLE:
                 kept = {"state": "callback", "worker": "", "offer_id": None, "lease_until": 0.0}
-                values = {**kept, "from_call": entry_id, "tries": 0, "not_before": 0.0}
+                values = {**kept, "from_call": entry_id, "tries": 0, "not_before": self._now() + HANG_UP_S}
                 connection.execute(sa.update(queue_call).where(*here).values(values))
             else:
                 connection.execute(sa.delete(queue_call).where(*here))

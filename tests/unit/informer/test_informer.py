@@ -229,6 +229,7 @@ def _register(town: Town) -> None:
 def test_who_asked_to_be_called_back_is_called_when_an_agent_is_free_and_gets_his_old_place(town: Town) -> None:
     desk = _wait_in_line(town, "a" * 32, ANN)
     desk.leave(town.tenant_id, "a" * 32, "callback")
+    town.ahead(16)
     with callmaker(town.world.settings, town.world.db, clock=town.clock) as maker:
         maker.answers = {ANN: [[closed("busy", "486 Busy Here")], None]}
         town.informer.step()
@@ -257,6 +258,7 @@ def test_a_customer_who_is_not_reached_three_times_is_given_up(town: Town) -> No
     _register(town)
     desk = _wait_in_line(town, "a" * 32, ANN)
     desk.leave(town.tenant_id, "a" * 32, "callback")
+    town.ahead(16)
     with callmaker(town.world.settings, town.world.db, clock=town.clock) as maker:
         for _ in range(12):
             town.informer.step()
