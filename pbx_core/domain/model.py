@@ -309,7 +309,10 @@ class Book:
 
 
 def _by(things: tuple[Any, ...], key: str) -> dict[str, Any]:
-    return {getattr(thing, key): thing for thing in reversed(things)}
+    out: dict[str, Any] = {}
+    for thing in things:
+        out.setdefault(getattr(thing, key), thing)
+    return out
 
 
 @dataclass(frozen=True)
