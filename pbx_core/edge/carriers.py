@@ -150,15 +150,14 @@ class Carriers:
     def __init__(self, context: Context, trunks: Trunks, pool: Pool) -> None:
         self._context, self._trunks, self._pool = context, trunks, pool
 
-    def arrived(self, request: SipRequest, flow: Flow, arrival: Arrival) -> None:
-        """A carrier brings a call for a public number: hunt for a worker. Never for anything but such a number."""
+    def arrived(self, request: SipRequest, flow: Flow, arrival: Arrival) -> bool:
+        """A carrier brings a call for a public number: hunt for a worker. Never for anything but such a number. False:
+        beyond the trunk's limits; nothing is kept of it, for its address is easily forged."""
         context, line, did = self._context, arrival.line, arrival.did
-        server = context.layer.serve(request, flow)
         tally, tenant_id = self._pool.tally, line.tenant_id
         if tally.count("trunk", *line.key) >= line.trunk.channels or not line.rate.take(context.timers.time()):
-            _log.warning("trunk beyond its limits", extra={"tenant_id": tenant_id, "trunk": line.trunk.id})
-            server.respond(context.answer(request, 503, [("Retry-After", "5")]))
-            return
+            return False
+        server = context.layer.serve(request, flow)
         server.respond(context.answer(request, 100))
         invite = sip.clone(request)
         invite.uri = f"sip:{did.number}@{arrival.book.domain}"
@@ -181,6 +180,7 @@ class Carriers:
                 self._pool.release(call_id)
 
         Hunt(context, server, self._pool, invite, flow, talk, trunk=True, on_end=ended).next()
+        return True
 
     def place(self, request: SipRequest, flow: Flow) -> None:
         """A worker calls a number outside."""

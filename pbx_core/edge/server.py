@@ -139,7 +139,9 @@ class Server:
         """Calls from a carrier's address need no digest, and lead to public numbers only."""
         arrival = self._trunks.arrival(request, flow)
         if arrival is not None:
-            self._carriers.arrived(request, flow, arrival)
+            if not self._carriers.arrived(request, flow, arrival):
+                _log.warning("trunk beyond its limits", extra={"trunk": arrival.line.trunk.id})
+                self._refuse(request, flow, 503, [("Retry-After", "5")])
         elif self._proxy.claims_phone(request):
             self._proxy.from_phone(request, flow)
         else:

@@ -41,6 +41,10 @@ REASONS = {
     513: "Message Too Large",
 }
 _TOKEN = re.compile(r"^[A-Za-z0-9.!%*_+`'~-]+$")
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*$")
+_BRACKETS = re.compile(r"<([^<>]*)>")
+_SIP_INSIDE = re.compile(r"(?:^|<)\s*sips?:", re.IGNORECASE)
+_VIA = re.compile(r"^\s*SIP\s*/", re.IGNORECASE)
 _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "expires")
 _REQUEST_LINE = re.compile(rb"^([A-Za-z0-9.!%*_+`'~-]{1,64}) (\S{1,1024}) SIP/(\d+\.\d+)$")
 _STATUS_LINE = re.compile(rb"^SIP/2\.0 ([1-6]\d\d)(?: .*)?$")
@@ -114,7 +118,7 @@ def _check_headers(message: SipMessage, size: int) -> None:
             raise Malformed("content-length")
         if int(declared) > len(message.body):
             raise Malformed("body shorter than content-length")
-    if not top_via(message).host:
+    if not top_via(message).host or not all(_VIA.match(value) for value in headers.get("via")):
         raise Malformed("via")
 
 
@@ -123,18 +127,21 @@ def _check_request(request: SipRequest) -> None:
     if cseq_of(request)[1] != request.method:
         raise Malformed("cseq names another method")
     scheme, colon, rest = request.uri.partition(":")
-    if not colon or scheme.lower() not in ("sip", "sips", "tel"):
-        raise Malformed("request URI", status=416 if colon and scheme.isalpha() else 400)
-    if scheme.lower() == "tel":
-        raise Malformed("request URI", status=416)
-    if not rest or any(c in rest for c in '<>"'):
+    if not colon or scheme.lower() not in ("sip", "sips"):
+        raise Malformed("request URI", status=416 if colon and _SCHEME.match(scheme) else 400)
+    if not rest or any(c in rest for c in '<>"') or "?" in rest.rpartition("@")[2]:
         raise Malformed("request URI")
     for name in ("from", "to"):
         value = headers.get_first(name) or ""
         if value.count("<") != value.count(">") and value.count('"') < 2:
             raise Malformed(name)
+        inside = _BRACKETS.search(value)
+        if inside and inside.group(1).strip() != inside.group(1):
+            raise Malformed(name)
         if not address(value).uri.host:
             raise Malformed(name)
+    if request.method == "REGISTER" and not _SIP_INSIDE.search(headers.get_first("to") or ""):
+        raise Malformed("to")
     hops = headers.get_first("max-forwards")
     if hops is not None and not (hops.isascii() and hops.isdigit() and int(hops[:4]) <= 255):
         raise Malformed("max-forwards")
@@ -155,14 +162,24 @@ def address(value: str) -> Address:
 
 def _address(text: str) -> Address:
     try:
-        return parse_address(text)
+        parsed = parse_address(text)
     except ValueError as error:
         raise Malformed(f"address: {error}") from None
+    inside = _BRACKETS.search(text)
+    if inside:
+        parsed.uri = uri(inside.group(1))
+    return parsed
 
 
 def uri(text: str) -> SipUri:
-    """A SIP URI; Malformed when it cannot be read."""
+    """A SIP URI; Malformed when it cannot be read. A user may hold `;` and `?` of its own (RFC 3261 25.1)."""
+    scheme, colon, rest = text.partition(":")
+    user, at, host = rest.partition("@")
     try:
+        if colon and at and scheme.strip().lower() in ("sip", "sips"):
+            parsed = parse_uri(f"{scheme}:{host}")
+            parsed.user = user
+            return parsed
         return parse_uri(text)
     except ValueError as error:
         raise Malformed(f"URI: {error}") from None
