@@ -17,6 +17,7 @@ from pbx_core.supervisor import plan
 from pbx_core.supervisor.status import OfficeStatus, ProcessStatus, SystemStatus
 
 ROWS_MAX = 200  # of one table; `--json` has all
+CELL_MAX = 24  # characters: an address with its port
 STOPPED = "Callbench is not running on this data directory. Start it with `callbench up`."
 
 
@@ -57,10 +58,20 @@ def span(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
+def _plain(text: str) -> Text:
+    """Text without markup, and without codes that would steer the terminal."""
+    return Text("".join(c if c.isprintable() else "·" for c in text))
+
+
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in columns:
-        table.add_column(name, overflow="ellipsis", no_wrap=name != "detail", header_style="dim")
+    """The last column gets what the others leave."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
+    for name in columns[:-1]:
+        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=CELL_MAX, header_style="dim")
+    wrap = columns[-1] == "detail"
+    table.add_column(
+        columns[-1], overflow="fold" if wrap else "ellipsis", no_wrap=not wrap, ratio=1, header_style="dim"
+    )
     return table
 
 
@@ -75,7 +86,7 @@ def _processes(rows: Iterable[ProcessStatus]) -> Table:
             str(p.pid),
             f"{datetime.fromtimestamp(began):%m-%d %H:%M}",
             span(p.up_s),
-            Text(detail),
+            _plain(detail),
         )
     return table
 
@@ -90,7 +101,7 @@ def _offices(offices: Iterable[OfficeStatus]) -> Table:
         longest = max((q.longest_wait_s for q in of.queues), default=0.0)
         trunks = f"{of.trunks_up} of {len(of.trunks)}" if of.trunks else "–"
         table.add_row(
-            Text(of.tenant),
+            _plain(of.tenant),
             f"{of.signed_in} on {of.extensions}",
             str(len(of.calls)),
             str(of.waiting) if of.queues else "–",
@@ -101,11 +112,11 @@ def _offices(offices: Iterable[OfficeStatus]) -> Table:
 
 
 def _summary(of: OfficeStatus) -> str:
-    words = [f"{of.signed_in} phones on {of.extensions} extensions", f"{len(of.calls)} calls"]
+    words = [f"phones {of.signed_in} on {of.extensions} extensions", f"calls {len(of.calls)}"]
     if of.queues:
-        words.append(f"{of.waiting} waiting")
+        words.append(f"waiting {of.waiting}")
     if of.trunks:
-        words.append(f"{of.trunks_up} of {len(of.trunks)} trunks up")
+        words.append(f"trunks up {of.trunks_up} of {len(of.trunks)}")
     return ", ".join(words)
 
 
@@ -123,9 +134,9 @@ def _calls(calls: tuple[live.Call, ...], now: float) -> Table:
             c.call_id[-8:],
             c.state,
             span(now - parse_iso(since).timestamp()) if since else "",
-            Text(str(detail.get("caller", ""))),
-            Text(str(detail.get("answered_by") or detail.get("callee", ""))),
-            Text(", ".join(w for w in words if w)),
+            _plain(str(detail.get("caller", ""))),
+            _plain(str(detail.get("answered_by") or detail.get("callee", ""))),
+            _plain(", ".join(w for w in words if w)),
         )
     return table
 
@@ -136,7 +147,7 @@ def _queues(queues: tuple[live.Queue, ...]) -> Table:
         states = Counter(a.state.replace("_", " ") for a in q.agents)
         agents = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
         longest = span(q.longest_wait_s) if q.waiting else ""
-        table.add_row(Text(q.queue), str(q.waiting), longest, str(q.callbacks), str(q.talking), Text(agents))
+        table.add_row(_plain(q.queue), str(q.waiting), longest, str(q.callbacks), str(q.talking), Text(agents))
     return table
 
 
@@ -145,7 +156,7 @@ def _trunks(trunks: tuple[live.Trunk, ...]) -> Table:
     for t in trunks[:ROWS_MAX]:
         state = Text("up", style="green") if t.up else Text("down", style="red")
         words = [t.reason, f"circuit {t.circuit}" if t.circuit != "closed" else ""]
-        table.add_row(Text(t.trunk_id), state, str(t.calls), Text(", ".join(w for w in words if w)))
+        table.add_row(_plain(t.trunk_id), state, str(t.calls), _plain(", ".join(w for w in words if w)))
     return table
 
 
@@ -154,11 +165,11 @@ def _phones(phones: tuple[live.Phone, ...], now: float) -> Table:
     for p in phones[:ROWS_MAX]:
         table.add_row(
             p.number,
-            Text(p.name),
+            _plain(p.name),
             p.transport or Text("–", style="dim"),
-            Text(p.address),
+            _plain(p.address),
             span(now - p.since) if p.since else "",
-            Text(p.user_agent),
+            _plain(p.user_agent),
         )
     return table
 
