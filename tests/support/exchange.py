@@ -1,67 +1,114 @@
-"""The shared office (models/office.toml) and questions to its dialplan, for tables of where calls go.
-
-asked("101", "102")                                  a phone of the office dials
-asked("+996555123456", "+996312880101")              a call from outside by the trunk `main`
-asked("101", "102", users=[UserSettings("102", dnd=True)], at="2026-11-23 22:00")   Bishkek time
-"""
+"""An exchange small enough to look into: one edge, one worker, and processes of simulated phones, on free ports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from datetime import datetime
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from pbx_core.domain.dialplan import Facts, resolve
-from pbx_core.domain.explain import station
-from pbx_core.domain.model import Model, UserSettings
-from pbx_core.domain.modelfile import from_document, read_toml, to_document
-from pbx_core.domain.nodes import Hangup, Origin, Routed, Wish
+import numpy as np
 
-OFFICE_TOML = Path(__file__).parent / "models" / "office.toml"
-OFFICE = read_toml(OFFICE_TOML.read_text())
-MONDAY = "2026-11-23 11:00"  # open
-CITY, BERLIN = "+996312880101", "+4930901820"
+from pbx_core.clock import SystemClock
+from pbx_core.domain import modelfile
+from pbx_core.domain.records import CallEventRecord, Cdr
+from pbx_core.media.phone import Plan
+from pbx_core.media.phones import Phones
+from pbx_core.store import directory, models, services
+from tests.support.ports import free_port, free_range
+from tests.support.waiting import until
+from tests.support.worker_process import WorkerProcess, wav
 
-
-def changed(**parts: Any) -> Model:
-    """The office with some top tables of its document merged with these: changed(recording={"default": "never"})."""
-    document = to_document(OFFICE)
-    for name, value in parts.items():
-        document[name] = {**document.get(name, {}), **value} if isinstance(value, dict) else value
-    return from_document(document)
+DOMAIN = "acme.test"
+RTP_PORTS = 60  # of one process of phones
 
 
-def facts(at: str = MONDAY, users: Iterable[UserSettings] = (), **more: Any) -> Facts:
-    """Everybody's phone is signed in."""
-    moment = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo("Asia/Bishkek"))
-    known = Facts(moment, registered=frozenset(OFFICE.book.extensions), users={u.number: u for u in users})
-    return replace(known, **more)
+@dataclass
+class Exchange:
+    """A running edge and worker with phones; every extension has a phone in a process of its own."""
+
+    worker: WorkerProcess
+    sip_port: int
+    tenant_id: str
+    phones: dict[str, Phones] = field(default_factory=dict)
+
+    def edge(self, transport: str = "udp") -> str:
+        return f"sip:127.0.0.1:{self.sip_port};transport={transport}"
+
+    def plan(self, number: str, plan: Plan) -> None:
+        """What the extension's phone does with calls that come in."""
+        self.phones[number].plan(number, plan)
+
+    def call(self, number: str, name: str, to: str, plan: Plan | None = None) -> None:
+        """The extension calls; `name` is ours for it."""
+        self.phones[number].call(number, name, to, plan or Plan())
+
+    def say(self, number: str, **command: Any) -> None:
+        """A command to the extension's phone."""
+        self.phones[number].say(**command)
+
+    def events(self, kind: str) -> list[CallEventRecord]:
+        return [e for e in self.worker.events() if e.type == kind]
+
+    def cdrs(self, count: int) -> list[Cdr]:
+        """Wait for so many records; in order of their calls' beginning."""
+        found = until(lambda: len(all_ := self.worker.cdrs()) >= count and all_, 20.0, what=f"{count} records")
+        return sorted(found, key=lambda c: c.started_at)
 
 
-def origin(caller: str, did: str = "", trunk: str = "main") -> Origin:
-    """An extension of the office, or a number outside that comes by a trunk."""
-    if caller in OFFICE.book.extensions:
-        return Origin("extension", caller, extension=caller)
-    return Origin("trunk", caller, did=did, trunk_id=trunk)
+@contextmanager
+def exchange(directory_: Path, model: str, numbers: Sequence[str], **settings: Any) -> Iterator[Exchange]:
+    """Start it, everybody signed in; ended at the end."""
+    sip = {"sip_host": "127.0.0.1", "sip_port": free_port(), "sip_tls_port": free_port(), **settings}
+    worker = WorkerProcess(directory_, model="", **sip)
+    clock = SystemClock()
+    tenant = directory.add_tenant(worker.db, clock, "Acme", DOMAIN)
+    for number in numbers:
+        directory.add_extension(worker.db, clock, tenant, number, f"pw-{number}")
+    models.apply(worker.db, clock, tenant.tenant_id, modelfile.read_toml(model), "test")
+    rtp = free_range(RTP_PORTS * len(numbers))
+    with ExitStack() as stack:
+        stack.callback(worker.close)
+        stack.enter_context(_edge(worker, directory_))
+        worker.start()
+        made = Exchange(worker, int(sip["sip_port"]), tenant.tenant_id)
+        for n, number in enumerate(numbers):
+            box = stack.enter_context(Phones(rtp_port=rtp + RTP_PORTS * n, rtp_ports=RTP_PORTS))
+            made.phones[number] = box
+            box.register(number, number, DOMAIN, f"pw-{number}", made.edge(), Plan(), name=f"Phone {number}")
+            assert box.wait("registered", account=number)["status"] == 200
+        yield made
 
 
-def asked(caller: str, dialled: str, *, model: Model = OFFICE, trunk: str = "main", overflow: bool = False,
-          visited: tuple[str, ...] = (), **known: Any) -> Routed:  # fmt: skip
-    """What the dialplan says to digits, or to a destination when there is a colon in it."""
-    to = {"destination": dialled} if ":" in dialled else {"dialled": dialled}
-    who = origin(caller, dialled if dialled.startswith("+") else CITY, trunk)
-    return resolve(model, facts(**known), Wish(who, **to, visited=visited, overflow=overflow))
+@contextmanager
+def _edge(worker: WorkerProcess, directory_: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "pbx_core.cli", "--data", str(worker.settings.data), "edge"]
+    with (directory_ / "edge.log").open("wb") as log:
+        process = subprocess.Popen(command, env={**os.environ, **worker.environment}, stderr=log, stdout=log)
+        try:
+            until(lambda: [s for s in services.all_services(worker.db) if s.name == "edge" and s.alive(time.time())])
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
 
 
-def where(routed: Routed) -> str:
-    """Where the call stands, in a few words; an end by its cause and status."""
-    node = routed.node
-    return f"{node.cause} {node.status}" if isinstance(node, Hangup) else station(node)
-
-
-def reasons(routed: Routed) -> str:
-    """The reasoning as lines `place: text`."""
-    return "\n".join(f"{s.place}: {s.text}" for s in routed.steps)
+def loudness(path: Path, hertz: float) -> float:
+    """The amplitude (0..1) of one frequency in the loudest tenth of a second of a mono WAV."""
+    samples, rate = wav(path)
+    window = rate // 10
+    if len(samples) < window:
+        return 0.0
+    blocks = samples[: len(samples) // window * window].reshape(-1, window)
+    wave = np.exp(-2j * np.pi * hertz * np.arange(window) / rate)
+    return float(np.max(np.abs(blocks @ wave))) * 2 / window
