@@ -12,7 +12,7 @@ from pbx_core.domain.model import Extension, Model, OutboundRoute, QueueMember
 from pbx_core.domain.modelcheck import check
 from pbx_core.domain.modeldiff import diff
 from pbx_core.domain.modelfile import ModelError, from_document, read_json, read_toml, to_document, to_json, to_toml
-from tests.support.exchange import OFFICE, OFFICE_TOML, changed
+from tests.support.dialplan import OFFICE, OFFICE_TOML, changed
 
 
 def _refused(document: object) -> list[str]:

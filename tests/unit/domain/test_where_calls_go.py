@@ -8,7 +8,7 @@ import pytest
 
 from pbx_core.domain.model import Model, Neighbour, UserSettings
 from pbx_core.domain.nodes import HOPS_MAX, Change, Hangup, Join, JoinHow, Mailbox, Menu, Queue, Ring, Voicemail
-from tests.support.exchange import BERLIN, CITY, OFFICE, asked, changed, origin, reasons, where
+from tests.support.dialplan import BERLIN, CITY, OFFICE, asked, changed, origin, reasons, where
 
 STRANGER = "+996555123456"
 

@@ -13,7 +13,7 @@ from pbx_core.store.explain_command import explain_command
 from pbx_core.store.model_command import model
 from pbx_core.store.numbers_command import my, numbers, trunk
 from tests.conftest import World
-from tests.support.exchange import CITY, OFFICE, OFFICE_TOML
+from tests.support.dialplan import CITY, OFFICE, OFFICE_TOML
 
 COMMANDS = {"model": model, "numbers": numbers, "my": my, "trunk": trunk, "explain": explain_command}
 ACME = ("--tenant", "acme.test")

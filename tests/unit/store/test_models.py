@@ -14,7 +14,7 @@ from pbx_core.errors import InputError
 from pbx_core.sip.registrar import Binding
 from pbx_core.store import bindings, directory, facts, models, schema, secrets, usersettings
 from tests.conftest import World
-from tests.support.exchange import CITY, OFFICE
+from tests.support.dialplan import CITY, OFFICE
 
 
 def _numbers(world: World, tenant: directory.Tenant) -> list[str]:
