@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -17,8 +18,14 @@ ACCOUNT_CHARS = 16  # of a token's hash: whose guesses are counted together
 
 
 def address_of(request: Request) -> str:
-    """Where the connection comes from; headers that claim another address are not believed."""
-    return request.client.host if request.client else ""
+    """Where the connection comes from; headers that claim another address are not believed. Of an IPv6 address the
+    network: whoever has one has all of it."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return host
+    return str(address.ipv4_mapped or ipaddress.IPv6Network((address, 64), strict=False))
 
 
 def context_of(request: Request) -> Context:

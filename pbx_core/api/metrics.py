@@ -21,7 +21,7 @@ from pbx_core.api.access import Here, Operating
 from pbx_core.api.context import Context
 from pbx_core.media import spool
 from pbx_core.store import live, services
-from pbx_core.store.schema import campaign, job, voicemail_message
+from pbx_core.store.schema import campaign, job
 from pbx_core.store.services import Service
 
 router = APIRouter(tags=["monitoring"])
@@ -95,27 +95,17 @@ class _Collector(Collector):
             yield family
 
     def _offices(self) -> Iterator[Metric]:
-        here = self.here
-        under_way = Counter(c.tenant_id for c in live.calls(here.db, None))
-        everyone = live.phones(here.db, None, self.now)
-        phones = Counter(p.tenant_id for p in everyone if p.registered)
-        extensions = Counter(t for t, _ in {(p.tenant_id, p.number) for p in everyone})
+        db = self.here.db
         for name, text, counted in (
-            ("calls_active", "Calls under way.", under_way),
-            ("phones", "Phones signed in.", phones),
-            ("extensions", "Extensions.", extensions),
-            ("voicemail_unheard", "Messages nobody has heard.", self._unheard()),
+            ("calls_active", "Calls under way.", live.calls_by_tenant(db)),
+            ("phones", "Phones signed in.", live.phones_by_tenant(db, self.now)),
+            ("extensions", "Extensions.", live.extensions_by_tenant(db)),
+            ("voicemail_unheard", "Messages nobody has heard.", live.unheard_by_tenant(db)),
         ):
             family = _gauge(name, text, "tenant")
             for tenant_id, domain in self.domains.items():
                 family.add_metric([domain], float(counted.get(tenant_id, 0)))
             yield family
-
-    def _unheard(self) -> dict[str, int]:
-        m = voicemail_message.c
-        statement = sa.select(m.tenant_id, sa.func.count()).where(m.heard_at.is_(None), m.deleted_at.is_(None))
-        with self.here.db.connect() as connection:
-            return {row[0]: row[1] for row in connection.execute(statement.group_by(m.tenant_id))}
 
     def _queues(self) -> Iterator[Metric]:
         waiting = _gauge("queue_waiting", "Callers who wait.", "tenant", "queue")

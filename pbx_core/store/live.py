@@ -10,7 +10,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pbx_core.store.schema import agent, binding, extension, live_call, queue_call, tenant, trunk_state
+from pbx_core.store.schema import (
+    agent,
+    binding,
+    extension,
+    live_call,
+    queue_call,
+    tenant,
+    trunk_state,
+    voicemail_message,
+)
 
 ROWS_MAX = 10_000  # of one kind; more than an exchange of this size can have at once
 
@@ -87,6 +96,33 @@ def domains(db: sa.Engine) -> dict[str, str]:
     """The domain of every tenant, by its id."""
     with db.connect() as connection:
         return {r.tenant_id: r.domain for r in connection.execute(sa.select(tenant.c.tenant_id, tenant.c.domain))}
+
+
+def extensions_by_tenant(db: sa.Engine) -> dict[str, int]:
+    """How many extensions each tenant has."""
+    return _counted(db, extension.c.tenant_id)
+
+
+def phones_by_tenant(db: sa.Engine, now: float) -> dict[str, int]:
+    """How many phones of each tenant are signed in."""
+    return _counted(db, binding.c.tenant_id, binding.c.expires_at > now)
+
+
+def calls_by_tenant(db: sa.Engine) -> dict[str, int]:
+    """How many calls of each tenant are under way."""
+    return _counted(db, live_call.c.tenant_id)
+
+
+def unheard_by_tenant(db: sa.Engine) -> dict[str, int]:
+    """How many messages in each tenant's mailboxes nobody has heard."""
+    m = voicemail_message.c
+    return _counted(db, m.tenant_id, m.heard_at.is_(None), m.deleted_at.is_(None))
+
+
+def _counted(db: sa.Engine, tenant_column: sa.ColumnElement[str], *where: sa.ColumnElement[bool]) -> dict[str, int]:
+    statement = sa.select(tenant_column, sa.func.count()).where(*where).group_by(tenant_column)
+    with db.connect() as connection:
+        return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def phones(db: sa.Engine, tenant_id: str | None, now: float) -> list[Phone]:

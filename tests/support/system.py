@@ -20,7 +20,7 @@ from pbx_core.store import services
 from tests.support.ports import free_port, free_range
 from tests.support.waiting import until
 
-ESSENTIAL = ("edge", "worker-0", "worker-1", "recorder", "ingest", "transcribe-0", "web")
+ESSENTIAL = ("edge", "worker-0", "worker-1", "recorder", "ingest", "transcribe-0", "web", "api")
 RTP_PORTS = 2500  # 24 workers with 100 each
 
 

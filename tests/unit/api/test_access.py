@@ -106,6 +106,14 @@ def test_guesses_ban_an_address_and_leave_others_in_peace(office: Office) -> Non
     assert forged.status_code == 429
 
 
+def test_whoever_has_a_network_of_addresses_is_one_guesser(office: Office) -> None:
+    limit = office.world.settings.guess_failures_max
+    for n in range(limit):
+        assert office.client(f"cb_{n}", f"2001:db8:0:1::{n:x}").get("/v1/model").status_code == 401
+    assert office.client(office.acme, "2001:db8:0:1:ffff::1").get("/v1/model").status_code == 429
+    assert office.client(office.acme, "2001:db8:0:2::1").get("/v1/model").status_code == 200
+
+
 def test_an_office_with_one_stale_program_keeps_the_others(office: Office) -> None:
     office_address = "203.0.113.5"
     assert office.client(office.acme, office_address).get("/v1/model").status_code == 200

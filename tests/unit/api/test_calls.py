@@ -7,6 +7,9 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from pbx_core.domain.nodes import Target
+from pbx_core.domain.records import from_json
+from pbx_core.media.arrivals import ORIGINATED
 from pbx_core.store.schema import audit
 from tests.unit.api.conftest import Listener, Office
 
@@ -100,6 +103,7 @@ def test_click_to_call_rings_the_extension_first_and_twice_the_same_key_calls_on
     [asked] = free.asked
     assert (asked["do"], asked["target"]["number"], asked["then"]) == ("originate", "101", "extension:102")
     assert asked["call_id"] == first.json()["call_id"] and not full.asked
+    assert from_json(Target, asked["target"]) == Target("101", "Phone 101") and asked["direction"] in ORIGINATED
     assert _actions(office) == [("call_placed", asked["call_id"])]
     other = client.post("/v1/calls", json={**WANTED, "number": "103"}, headers=KEY)
     assert (other.status_code, other.json()["error_id"]) == (409, "idempotency_key_reused")
