@@ -117,9 +117,11 @@ class PhoneBox:
                     self._call(wish)
                 case "quit":
                     self.running = False
-                case action:
+                case "hangup" | "hold" | "play" | "dtmf" | "transfer" as action:
                     for call in [c for c in self._calls.values() if c.name == wish["call"]]:
                         self._obey_in(call, action, wish)
+                case unknown:
+                    raise InputError(f"phones cannot {unknown!r}")
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not a command of phones: {error!r}") from error
 
@@ -141,8 +143,6 @@ class PhoneBox:
                 self._engine.refer(call.handle, "", other[0])
             case "transfer":
                 self._act(call, "transfer", str(wish["to"]))
-            case unknown:
-                raise InputError(f"phones cannot {unknown!r}")
 
     def turn(self) -> None:
         """Let the engine work, report, and do what is due."""

@@ -137,7 +137,7 @@ def test_one_call_of_every_other_kind(exchange: Exchange) -> None:
     assert found == [
         (Disposition.NO_ANSWER, "ring limit 5 s"),
         (Disposition.BUSY, "486 Busy Here"),
-        (Disposition.FAILED, "404 Not Found"),
+        (Disposition.FAILED, "wrong_number"),
         (Disposition.CANCELLED, "caller hung up before an answer"),
         (Disposition.FAILED, "603 Decline"),
     ]
