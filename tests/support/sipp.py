@@ -110,6 +110,46 @@ def answer_scenario(sound: Path, ring_ms: int = 50) -> str:
     )
 
 
+def call_in_scenario(number: str, did: str, keys: str = "", before_ms: int = 2000, talk_ms: int = 3000) -> str:
+    """A carrier's call from `number` to `did` without credentials; keys go as INFO after before_ms each, then talk_ms
+    of sound and BYE."""
+    uri = f"sip:{did}@[remote_ip]:[remote_port]"
+    head = (
+        f"Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n"
+        f"From: <sip:{number}@[local_ip]>;tag=[pid]SIPp[call_number]\nTo: <{uri}>{{tag}}\nCall-ID: [call_id]\n"
+        "Contact: <sip:carrier@[local_ip]:[local_port]>\nMax-Forwards: 70\n"
+    )
+    invite = f"INVITE {uri} SIP/2.0\n{head.format(tag='')}CSeq: 1 INVITE\nContent-Type: application/sdp\n"
+    tagged = head.format(tag="[peer_tag_param]")
+    ack = f"ACK [next_url] SIP/2.0\n{tagged}[routes]\nCSeq: 1 ACK\nContent-Length: 0\n"
+    body = ""
+    for n, key in enumerate(keys):
+        info = f"INFO [next_url] SIP/2.0\n{tagged}[routes]\nCSeq: {2 + n} INFO\nContent-Type: application/dtmf-relay\n"
+        body += f'<pause milliseconds="{before_ms}"/>\n'
+        body += _send(f"{info}Content-Length: [len]\n\nSignal={key}\nDuration=100", 'retrans="500"')
+        body += '<recv response="200"/>\n'
+    bye = f"BYE [next_url] SIP/2.0\n{tagged}[routes]\nCSeq: 90 BYE\nContent-Length: 0\n"
+    return _scenario(
+        _send(f"{invite}Content-Length: [len]\n\n{SDP}", 'retrans="500"')
+        + '<recv response="100" optional="true"/>\n<recv response="180" optional="true"/>\n'
+        + '<recv response="183" optional="true"/>\n<recv response="200" rrs="true"/>\n'
+        + _send(ack)
+        + body
+        + f'<pause milliseconds="{talk_ms}"/>\n'
+        + _send(bye, 'retrans="500"')
+        + '<recv response="200"/>\n'
+    )
+
+
+def refuse_scenario(status: str) -> str:
+    """Answer every INVITE with a final failure."""
+    reply = (
+        f"SIP/2.0 {status}\n[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]SIPpTag[call_number]\n"
+        "[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n"
+    )
+    return _scenario('<recv request="INVITE"/>\n' + _send(reply) + '<recv request="ACK"/>\n')
+
+
 def _scenario(body: str) -> str:
     return f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="callbench">\n{body}</scenario>\n'
 
@@ -146,6 +186,7 @@ class Sipp:
     at_once: int = 100
     media_port: int | None = None
     options: tuple[str, ...] = ()
+    address: str = "127.0.0.1"
 
     def start(self) -> subprocess.Popen[bytes]:
         """Run it in the background; its statistics go to <name>.csv, errors to <name>.err."""
@@ -153,7 +194,7 @@ class Sipp:
         scenario = self.directory / f"{self.name}.xml"
         scenario.write_text(self.scenario)
         command = [
-            "sipp", f"127.0.0.1:{self.edge_port}", "-sf", str(scenario), "-i", "127.0.0.1", "-mi", "127.0.0.1",
+            "sipp", f"127.0.0.1:{self.edge_port}", "-sf", str(scenario), "-i", self.address, "-mi", self.address,
             "-p", str(self.port), "-r", str(self.rate), "-l", str(self.at_once), "-nostdin", "-skip_rlimit",
             "-trace_err", "-error_file", str(self.directory / f"{self.name}.err"),
             "-trace_stat", "-stf", str(self.directory / f"{self.name}.csv"), "-fd", "1",
