@@ -14,6 +14,7 @@ from pbx_core import log
 _log = log.get(__name__)
 
 _TASKS = Path("/proc/self/task")
+SOUND_THREADS = ("clock", "media")  # as the engine names those that mix and send, and that receive
 Mark = dict[str, int]  # thread id → nanoseconds spent waiting on a run queue
 
 LOOK_S = 1.0  # how often the shares are looked at
@@ -32,12 +33,15 @@ class Times:
 
 
 def threads() -> dict[str, Times]:
-    """What each of our threads has had, by thread id; empty where the kernel does not tell (not Linux)."""
+    """What each thread that calls depend on has had, by thread id; empty where the kernel does not tell (not Linux).
+    Heartbeat and errands may wait as they like."""
     found: dict[str, Times] = {}
+    main = str(os.getpid())
     try:
         for task in _TASKS.iterdir():
-            ran, waited, _ = (task / "schedstat").read_text().split()
-            found[task.name] = Times(int(ran), int(waited))
+            if task.name == main or (task / "comm").read_text().strip() in SOUND_THREADS:
+                ran, waited, _ = (task / "schedstat").read_text().split()
+                found[task.name] = Times(int(ran), int(waited))
     except (OSError, ValueError):
         return found  # a thread ended meanwhile, or there is no such file
     return found
