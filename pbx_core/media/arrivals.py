@@ -3,6 +3,7 @@ opened, so that a call which belongs to another worker is handed back without a 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ _log = log.get(__name__)
 
 ADVICE_S_MAX = 2.0  # the database has so long; then the call goes by what was last known
 ORIGINATED = ("callback", "informing")
+ORIGINATED_MAX = 1000  # remembered, so that a request sent twice calls once
 TEXT_CHARS_MAX = 256  # of a destination or a number in a request
 
 
@@ -46,6 +48,7 @@ class Arrivals:
         self._reads = reads
         self._room = room
         self._asking: dict[int, Arrival] = {}
+        self._originated: deque[str] = deque(maxlen=ORIGINATED_MAX)
 
     @property
     def asking(self) -> int:
@@ -94,19 +97,20 @@ class Arrivals:
             raise ValueError(f"direction is none of {', '.join(ORIGINATED)}")
         wanted = {"target": to_json(target), "then": then, "shown": str(request.get("shown", ""))}
         wanted["from_name"] = invite.visible(str(request.get("from_name", "")))
-        if call_id in self._floor.calls:
+        if call_id in self._originated:
             reply({"ok": True})  # asked twice
             return
         if not self._room(2):
             reply({"error": "no_slot"})
             return
 
+        self._originated.append(call_id)
+
         def learned(known: Known | Failed) -> None:
             domain = self._guide.domain(tenant_id) if isinstance(known, Failed) else known.domain
-            if not domain:
-                reply({"error": "no_model"})
-            elif not self._room(2):
-                reply({"error": "no_slot"})
+            if not domain or not self._room(2):
+                self._originated.remove(call_id)
+                reply({"error": "no_slot" if domain else "no_model"})
             else:
                 live = LiveCall(call_id, tenant_id, domain)
                 head = {"direction": direction, "caller_number": target.number, "caller_name": target.name}
@@ -125,7 +129,7 @@ class Arrivals:
         if isinstance(advice, Failed):
             _log.error("dialplan asked in vain", extra={"reason": advice.reason, "alarm": True})
             advice = self._guide.recall(wish.tenant_id, _question(wish)) or advice
-        if isinstance(advice, Failed):
+        if isinstance(advice, Failed) or not self._room(0):  # it may be stopping by now
             self._turn_away(handle)
         elif elsewhere := _elsewhere(advice, self._floor.worker):
             self._floor.port.hangup(handle, 503, "Elsewhere", {"X-Worker": elsewhere})

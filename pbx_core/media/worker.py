@@ -6,8 +6,6 @@ whether there is room for one. Nothing here waits: what takes its time (database
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from pbx_core import log
@@ -16,11 +14,11 @@ from pbx_core.domain.calls import cdr
 from pbx_core.domain.calls.commands import Close
 from pbx_core.domain.calls.events import CallEvent, EventType, to_record
 from pbx_core.domain.calls.machine import step
-from pbx_core.errors import InvalidTransition, PeerError
+from pbx_core.errors import InvalidTransition
 from pbx_core.feed import Journal
-from pbx_core.media import dialling, invite
+from pbx_core.media import reports
 from pbx_core.media.arrivals import Arrivals
-from pbx_core.media.control import ControlSocket, Reply
+from pbx_core.media.control import ControlSocket
 from pbx_core.media.deeds import Deeds
 from pbx_core.media.desk import Desk
 from pbx_core.media.diary import Diary
@@ -43,19 +41,6 @@ _log = log.get(__name__)
 
 EVENTS_MAX = 5000  # per call; a phone that floods digits or re-INVITEs loses its call, not our memory
 CLOSE_S = 3.0  # the background threads have so long to finish when the worker stops
-_FROM_PORT = {
-    Signal.RINGING: EventType.RINGING,
-    Signal.ANSWERED: EventType.ANSWERED,
-    Signal.CONFIRMED: EventType.CONFIRMED,
-    Signal.HELD: EventType.HELD,
-    Signal.UNHELD: EventType.UNHELD,
-    Signal.DTMF: EventType.DTMF,
-    Signal.MEDIA_LOST: EventType.MEDIA_LOST,
-    Signal.QUALITY: EventType.QUALITY,
-    Signal.ENDED: EventType.ENDED,
-    Signal.PLAYED: EventType.PLAYED,
-    Signal.TRANSFER: EventType.TRANSFER_ASKED,
-}
 
 
 class Worker:
@@ -93,8 +78,7 @@ class Worker:
             self._waiting,
             Desk(self._floor, db, guide, self._writes, self._waiting.told),
         )
-        self._control = ControlSocket(settings, name, self._asked)
-        self._requests = Requests(self._floor, self._arrivals)
+        self._control = ControlSocket(settings, name, Requests(self._floor, self._arrivals).handle)
         self._forget_predecessor(settings, name)
         self.draining = False
         self.overloaded = False  # too little processor time for one more call
@@ -174,48 +158,17 @@ class Worker:
         if self._arrivals.report(report) or (known := self._floor.by_handle.get(report.handle)) is None:
             return
         live, leg = known
-        kind = _FROM_PORT.get(report.signal)
-        if kind is None:
+        fact = reports.fact_of(self._floor.port, live, leg, report)
+        if fact is None:
             return
-        detail = self._detail(live, leg, report)
-        if detail is None:
-            return
-        if report.signal is Signal.ANSWERED:
-            live.answered.add(leg)
-        elif report.signal is Signal.ENDED:
+        if report.signal is Signal.ENDED:
             self._floor.by_handle.pop(report.handle, None)
             if leg in live.rooms:
                 self._deeds.leave_room(live, leg)
-        self._floor.tell(live, kind, leg, detail, report)
-
-    def _detail(self, live: LiveCall, leg: str, report: PortEvent) -> dict[str, Any] | None:
-        """The report as the call is told it; None when it is of no interest any more."""
-        match report.signal:
-            case Signal.RINGING | Signal.ANSWERED | Signal.ENDED:
-                detail = dialling.answer_detail(live, leg, report.detail)
-                if report.signal is Signal.ANSWERED and detail.get("by"):
-                    live.numbers[leg] = str(detail["by"])
-                return detail
-            case Signal.PLAYED:
-                playing = live.playing.get(leg)
-                if playing is None or playing.token != report.detail.get("token"):
-                    return None
-                return {"token": playing.token, "fault": playing.fault or report.detail.get("fault", "")}
-            case Signal.TRANSFER:
-                try:
-                    target, replaces = invite.refer_to(str(report.detail.get("refer_to", "")))
-                except PeerError:
-                    self._floor.port.tell_transfer(report.handle, 400, "Bad Refer-To", True)
-                    return None
-                return {"target": target, "replaces": replaces, "means": "refer"}
-            case _:
-                return dict(report.detail)
+        self._floor.tell(live, fact[0], leg, fact[1], report)
 
     def _unheard(self, live: LiveCall, leg: str, token: str, fault: str) -> None:
         self._floor.tell(live, EventType.PLAYED, leg, {"token": token, "fault": fault})
-
-    def _asked(self, request: dict[str, Any], reply: Reply) -> None:
-        self._requests.handle(request, reply)
 
     def _fire_timers(self, live: LiveCall, now: float) -> None:
         for name, due in list(live.timers.items()):
