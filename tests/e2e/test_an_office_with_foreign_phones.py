@@ -191,10 +191,10 @@ def carrier(office: Office, stack: ExitStack, name: str, scenario: str, **option
     return made
 
 
-def answering(office: Office, stack: ExitStack, name: str) -> Sipp:
+def answering(office: Office, stack: ExitStack, name: str, *options: str) -> Sipp:
     """The good carrier: rings and answers everything."""
-    sound = sipp.tone(office.directory / f"{name}.ulaw", 600)
-    return carrier(office, stack, name, sipp.answer_scenario(sound), port=office.good, address="127.0.0.3")
+    scenario = sipp.answer_scenario(sipp.tone(office.directory / f"{name}.ulaw", 600))
+    return carrier(office, stack, name, scenario, port=office.good, address="127.0.0.3", options=options)
 
 
 def test_a_stranger_presses_a_key_and_reaches_an_extension(office: Office, stack: ExitStack) -> None:
@@ -282,10 +282,17 @@ def test_a_transfer_to_a_satellite_number_is_refused(office: Office) -> None:
 
 def test_a_call_outside_shows_the_verified_number_whatever_the_phone_claims(office: Office, stack: ExitStack) -> None:
     (alice,) = office.fresh("101")
-    answering(office, stack, "outside")
+    messages = office.directory / "outside-messages.log"
+    answering(office, stack, "outside", "-trace_msg", "-message_file", str(messages))
     alice.dial(f"sip:0555112233@{DOMAIN}")
     alice.wait_event("CALL_ESTABLISHED", timeout_s=15)
     alice.hangup()
+    alice.wait_event("CALL_CLOSED")
+    invite = until(
+        lambda: messages.exists() and messages.read_text().partition("INVITE ")[2].partition("SIP/2.0 180")[0]
+    )
+    assert "From: " in invite and "+996312880101" in invite.partition("From: ")[2].partition("\n")[0]
+    assert "sip:101@" not in invite and DOMAIN not in invite, "nothing of the inside is told outside"
     cdr = office.cdr(lambda c: c.direction == "outbound" and c.callee_number == "0555112233")
     assert (cdr.trunk_id, cdr.disposition, cdr.answered_by) == ("good", "answered", "+996555112233")
 
