@@ -12,7 +12,8 @@ A line without seconds and event, beginning with the arrow, goes on with the com
 the arrow means no command, `!` that the event must be refused (InvalidTransition). What the machine writes down itself
 (`note …`) is fed back at once. `played` is the end of what the leg hears now, `timer max` a timer's expiry, `dtmf 5` a
 key. Nodes: ring, menu, announce, queue, voicemail, mailbox, conference, join, change, hangup, followed by what is
-most important in them and by key=value for the rest; as=102: in whose name it goes on. Numbers outside are `+49…@trunk/second-trunk`.
+most important in them and by key=value for the rest; as=102: in whose name it goes on. Numbers outside are
+`+49…@trunk/second-trunk`.
 """
 
 from __future__ import annotations
@@ -74,20 +75,10 @@ DEFAULTS: dict[EventType, dict[str, Any]] = {
     },
 }
 TEXTS = frozenset(  # fields that are never numbers to us
-    [
-        "by",
-        "number",
-        "name",
-        "target",
-        "callee_number",
-        "caller_number",
-        "pin",
-        "exit_key",
-        "callback_key",
-        "slot",
-        "as",
-        "visited",
-    ]
+    {
+        *("by", "number", "name", "target", "callee_number", "caller_number"),
+        *("pin", "exit_key", "callback_key", "slot", "as", "visited"),
+    }
 )
 RINGS = nodes.RecordPolicy(nodes.RecordMode.ALWAYS)
 
