@@ -60,7 +60,8 @@ class CarrierCall(Relaying):
         outside.ahead(request, self._challenges)
         name, host = outside.shown(self._shown, line.carrier.number_format), line.carrier.host
         label = f"{name}@{host}" if name else "anonymous@anonymous.invalid"
-        self.context.record(request, Ends(flow, self._port, True, label, self._challenges), to_phone=True)
+        ends = Ends(flow, self._port, True, label, f"{number}@{host}", self._challenges)
+        self.context.record(request, ends, to_phone=True)
         branch = self.context.phone_branch(self.server.request, f"{request.uri}|{self._challenges}")
         self._silent.add(self.send(request, flow, branch))
 

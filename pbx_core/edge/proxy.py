@@ -217,4 +217,5 @@ class Proxy:
             outside.ahead(onward, ends.cseq_ahead)
             if ends.shown:
                 onward.headers.set_single("From", f"<sip:{ends.shown}>;tag={sip.tag_of(request, 'from')}")
+                onward.headers.set_single("To", f"<sip:{ends.dialled}>;tag={sip.tag_of(request, 'to')}")
         return onward

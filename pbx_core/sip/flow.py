@@ -38,13 +38,15 @@ class Flow(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """The two ends of a dialog. Of one with a carrier: `trunk`, the number shown to it ("" inbound), and by how much
-    the carrier's CSeq of the worker's requests is ahead (its challenge took one more INVITE)."""
+    """The two ends of a dialog. Of one with a carrier: `trunk`; of one that we began also who is shown to it and whom
+    we dialled there (user@host), and by how much its CSeq of the worker's requests is ahead (its challenge took one
+    more INVITE)."""
 
     flow: Flow
     worker_port: int
     trunk: bool = False
     shown: str = ""
+    dialled: str = ""
     cseq_ahead: int = 0
 
 
@@ -57,7 +59,7 @@ class FlowTokens:
 
     def seal(self, ends: Ends) -> str:
         """A token of URI-safe characters."""
-        extra = f"|{ends.shown}|{ends.cseq_ahead}" if ends.trunk else ""
+        extra = f"|{ends.shown}|{ends.dialled}|{ends.cseq_ahead}" if ends.trunk else ""
         body = f"{ends.worker_port}:{ends.flow}{extra}".encode()
         return base64.urlsafe_b64encode(self._mac(body) + body).rstrip(b"=").decode()
 
@@ -75,7 +77,10 @@ class FlowTokens:
         flow = Flow.parse(flow_text)
         if flow is None:
             return None
-        return Ends(flow, int(port), True, extra[0], int(extra[1])) if extra else Ends(flow, int(port))
+        if not extra:
+            return Ends(flow, int(port))
+        shown, dialled, ahead = extra
+        return Ends(flow, int(port), True, shown, dialled, int(ahead))
 
     def name(self, *parts: str) -> str:
         """A name for those parts that nobody can guess and that stays the same over restarts: a trunk's Contact."""

@@ -46,7 +46,7 @@ CARRIER = Flow("udp", "192.0.2.9", 5060)
     [
         Ends(Flow("tls", "2001:db8::1", 5061), 5080),
         Ends(CARRIER, 5080, True),
-        Ends(CARRIER, 5080, True, "+996312000000@carrier.test", 2),
+        Ends(CARRIER, 5080, True, "+996312000000@carrier.test", "+4930@carrier.test", 2),
     ],
 )
 def test_a_flow_token_opens_only_with_its_key_and_unchanged(ends: Ends) -> None:
