@@ -85,6 +85,8 @@ class _Story:
         self.agent = ""  # who talks with him
         self.hold_s = 0.0
         self.talk_from_s = 0.0
+        self.legs: dict[str, str] = {}  # of who answered, by number
+        self.parted: CallEventRecord | None = None  # one of the two hung up; the record is closed later
 
     def tell(self, event: CallEventRecord) -> list[Entry]:
         detail, mono_s = event.detail, event.mono_s
@@ -105,6 +107,10 @@ class _Story:
                 self.full = True
             case EventType.QUEUE_LEFT if detail.get("how") in LEFT:
                 return [self._left(event)]
+            case EventType.ANSWERED:
+                self.legs[str(detail.get("by", ""))] = event.leg or ""
+            case EventType.ENDED if self.agent and event.leg in ("caller", self.legs.get(self.agent)):
+                self.parted = self.parted or event
             case EventType.TRANSFERRED if self.agent:
                 name = "BLINDTRANSFER" if detail.get("how") == "blind" else "ATTENDEDTRANSFER"
                 return [self._talked(event, name, str(detail.get("target", "")))]
@@ -117,7 +123,7 @@ class _Story:
         found: list[Entry] = []
         for agent, result in sorted(event.detail.get("results", {}).items()):
             if result == "answered":
-                self.agent, self.talk_from_s = agent, event.mono_s
+                self.agent, self.talk_from_s, self.parted = agent, event.mono_s, None
                 self.hold_s = event.mono_s - self.joined_s
                 seconds = round(self.hold_s), event.call_id, round(ring_s)
                 found.append(self._entry(event, agent, "CONNECT", *seconds))
@@ -137,6 +143,7 @@ class _Story:
 
     def _talked(self, event: CallEventRecord, name: str, *before: str) -> Entry:
         agent, self.agent = self.agent, ""
+        event = self.parted or event
         talk_s = round(event.mono_s - self.talk_from_s)
         return self._entry(event, agent, name, *before, round(self.hold_s), talk_s, self.place)
 
