@@ -3,7 +3,8 @@
 A stop of the way (an extension, hours, a menu …) answers with a node, or with the destination where the call goes
 on; each adds a step that says what was found, for people. The order for what an extension dials:
 
-    emergency numbers → feature codes → short numbers → park slots → emergency numbers of its country → outside
+    emergency numbers → feature codes → short numbers → park slots → service numbers → emergency numbers of its
+    country → outside
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ def _dialled(way: Way, digits: str) -> Answer:
         return destination
     if digits in model.park_slots:
         return f"retrieve:{digits}"
+    if service := outside.service(way, digits):
+        return service
     if digits in numbers.emergency_numbers(way.country):
         return outside.help_call(way, digits)
     return outside.dial(way, digits, caller)

@@ -15,6 +15,8 @@ EMERGENCY_RING_S = 180.0
 
 def outside(way: Way, number: str) -> Answer:
     """`outside:` stands in the model: the tenant wills it, and his policy bounds it, not that of whoever calls."""
+    if number in way.model.outbound.services:
+        return _service(way, number)
     public = numbers.parse(number, way.model.outbound.country)
     if public is None:
         return way.end("wrong_number", f"{number} is no telephone number")
@@ -38,6 +40,27 @@ def dial(way: Way, digits: str, extension: Extension) -> Answer:
     if public.e164 in model.book.dids:
         return _own(way, public)
     return way.enter(f"outside:{public.e164}") or _ring(way, public, extension)
+
+
+def service(way: Way, digits: str) -> Answer:
+    """A short number of the public network that the tenant allows, dialled with or without the prefix; else ""."""
+    bare = digits.removeprefix(way.model.outbound.outside_prefix)
+    if bare not in way.model.outbound.services:
+        return ""
+    return way.enter(f"outside:{bare}") or _service(way, bare)
+
+
+def _service(way: Way, number: str) -> Answer:
+    """Carried as it is, by the trunks that carry the country's own numbers."""
+    place, country = f"outside {number}", way.model.outbound.country
+    _, trunks = carriers(way.model, f"+{numbers.country_code(country)}")
+    if not trunks:
+        return way.end("no_trunk", "no trunk carries this number", place)
+    shown = caller_id(way)
+    way.say("outbound.services", f"{number} goes by {', then '.join(t.id for t in trunks)}, showing {shown}")
+    routes = tuple(TrunkRoute(t.id, number, shown, country) for t in trunks)
+    record = policy(way, [], [], outside=True)
+    return Ring((Target(number, routes=routes),), RING_S, record=record, label=f"outside:{number}")
 
 
 def _own(way: Way, public: Public) -> str:

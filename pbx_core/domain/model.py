@@ -232,6 +232,7 @@ class Outbound:
     international_calls_max: int = 2
     outside_prefix: str = ""  # a digit dialled before numbers outside; "" none
     verified: tuple[str, ...] = ()  # numbers that may be shown, besides his DIDs
+    services: tuple[str, ...] = ()  # short numbers of the public network that may be called, as 115, 116117
     emergency: tuple[str, ...] = ("112", "911")  # and those of `country` that are no short numbers of the plan
 
 

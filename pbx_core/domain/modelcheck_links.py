@@ -72,6 +72,8 @@ def _destinations(model: Model) -> Iterator[Mistake]:
 
 def _outside(model: Model, place: str, number: str) -> Iterator[Mistake]:
     """A number outside in the model: it must exist, may be called, and have a trunk."""
+    if number in model.outbound.services:
+        return
     wrong = list(public(place, number, model.outbound.country))
     yield from wrong
     if wrong or number in model.book.dids:
@@ -201,6 +203,8 @@ def _routes(model: Model) -> Iterator[Mistake]:
                 yield Mistake(f"{place}.prefixes.{i}", text)
             elif prefix.startswith("0"):
                 yield Mistake(f"{place}.prefixes.{i}", "could never match: no country code begins with 0")
+            elif numbers.never_called(prefix):
+                yield Mistake(f"{place}.prefixes.{i}", "could never match: such numbers are never called")
             seen.setdefault(prefix, route.id)
         for i, trunk in enumerate(route.trunks, 1):
             if trunk in route.trunks[: i - 1]:

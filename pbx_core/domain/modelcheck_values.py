@@ -73,13 +73,16 @@ def short_numbers(model: Model) -> Iterator[tuple[str, str]]:
 
 
 def _short_numbers(model: Model) -> Iterator[Mistake]:
-    first: dict[str, str] = {number: f"outbound.emergency.{i}" for i, number in enumerate(model.outbound.emergency, 1)}
+    first: dict[str, str] = {n: f"outbound.services.{i}" for i, n in enumerate(model.outbound.services, 1)}
+    first |= {n: f"outbound.emergency.{i}" for i, n in enumerate(model.outbound.emergency, 1)}
     for place, number in short_numbers(model):
         if not numbers.SHORT.fullmatch(number):
             yield Mistake(place, f"{number[:20]!r} is no short number: 2 to 6 digits")
         other = first.setdefault(number, place)
         if other.startswith("outbound.emergency"):
             yield Mistake(place, f"{number} is an emergency number ({other})")
+        elif other.startswith("outbound.services"):
+            yield Mistake(place, f"{number} is a service number outside ({other})")
         elif other != place:
             yield Mistake(place, f"{number} is taken by {other}")
         elif place.startswith("park_slots.") and list(model.park_slots).count(number) > 1:
@@ -171,9 +174,10 @@ def _countries(model: Model) -> Iterator[Mistake]:
         yield Mistake("outbound.countries", "is empty although outbound.international is on: name the countries")
     if rules.outside_prefix and not re.fullmatch(r"[0-9]", rules.outside_prefix):
         yield Mistake("outbound.outside_prefix", "is one digit")
-    for i, number in enumerate(rules.emergency, 1):
-        if not re.fullmatch(r"[0-9]{2,6}", number):
-            yield Mistake(f"outbound.emergency.{i}", f"{number[:20]!r} is no emergency number: 2 to 6 digits")
+    for kind in ("emergency", "services"):
+        for i, number in enumerate(getattr(rules, kind), 1):
+            if not re.fullmatch(r"[0-9]{2,6}", number):
+                yield Mistake(f"outbound.{kind}.{i}", f"{number[:20]!r} is no short number: 2 to 6 digits")
 
 
 def _trunks(model: Model) -> Iterator[Mistake]:
@@ -217,6 +221,18 @@ def _texts(model: Model) -> Iterator[Mistake]:
     for room in model.rooms:
         if room.pin and not re.fullmatch(r"[0-9]{4,12}", room.pin):
             yield Mistake(f"rooms.{room.number}.pin", "is 4 to 12 digits")
+
+
+def hints(model: Model) -> tuple[Mistake, ...]:
+    """What is allowed and may still surprise: short numbers that are emergency numbers where the office is."""
+    countries = {model.outbound.country, *(o.country for o in model.offices)} - {""}
+    known = {number: country for country in sorted(countries) for number in numbers.emergency_numbers(country)}
+    instead = ", ".join(model.outbound.emergency) or "none (outbound.emergency is empty)"
+    return tuple(
+        Mistake(place, f"{number} is an emergency number in {known[number]}, and here a short number; for help one "
+                f"dials {instead}")
+        for place, number in short_numbers(model) if number in known
+    )  # fmt: skip
 
 
 def _key(thing: object) -> str:

@@ -42,7 +42,7 @@ def parse(text: str, country: str) -> Public | None:
     except NumberParseException:
         return None
     e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    refused = _refused(number, e164)
+    refused = _refused(number, e164, country)
     if not refused and not phonenumbers.is_possible_number(number):
         return None
     if not refused and not phonenumbers.is_valid_number(number):
@@ -50,7 +50,17 @@ def parse(text: str, country: str) -> Public | None:
     return Public(e164, phonenumbers.region_code_for_number(number) or "", refused)
 
 
-def _refused(number: phonenumbers.PhoneNumber, e164: str) -> str:
+def never_called(prefix: str) -> bool:
+    """Whether every number that begins so (digits with country code) is one of those that are never called."""
+    return prefix.startswith((*SATELLITE, *UNIVERSAL_PREMIUM, *AUDIOTEXT, "1900", "1976"))
+
+
+def country_code(country: str) -> str:
+    """The digits with which a country's numbers begin after +, "0" when there is no such country."""
+    return str(phonenumbers.country_code_for_region(country))
+
+
+def _refused(number: phonenumbers.PhoneNumber, e164: str, home: str) -> str:
     digits = e164[1:]
     if digits.startswith(SATELLITE):
         return "satellite and global networks are never called"
@@ -59,8 +69,10 @@ def _refused(number: phonenumbers.PhoneNumber, e164: str) -> str:
     match phonenumbers.number_type(number):
         case PhoneNumberType.PREMIUM_RATE:
             return "premium numbers are never called"
-        case PhoneNumberType.SHARED_COST | PhoneNumberType.PERSONAL_NUMBER:
-            return "numbers of shared cost and personal numbers are never called"
+        case PhoneNumberType.PERSONAL_NUMBER:
+            return "personal numbers are never called"
+        case PhoneNumberType.SHARED_COST if phonenumbers.region_code_for_number(number) != home:
+            return "numbers of shared cost are not called abroad"
     return ""
 
 

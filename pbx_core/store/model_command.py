@@ -13,6 +13,7 @@ from rich.text import Text
 from pbx_core.clock import SystemClock
 from pbx_core.domain import modelfile
 from pbx_core.domain.model import Model
+from pbx_core.domain.modelcheck_values import hints
 from pbx_core.domain.modeldiff import diff
 from pbx_core.errors import InputError
 from pbx_core.store import models
@@ -64,8 +65,9 @@ def export(data: Path, domain: str, as_json: bool, version: int | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 def check(file: Path) -> None:
     """Say every mistake of FILE with its place; change nothing."""
-    read_model(file)
+    found = read_model(file)
     say("The model holds together.")
+    _hint(found)
 
 
 @model.command("apply")
@@ -177,6 +179,7 @@ def tell_applied(done: Applied, domain: str, before: Model, after: Model, secret
     say(f"Version {done.version} of {domain} is in force.")
     for line in diff(before, after):
         Console().print(Text(f"  {line}"), soft_wrap=True)
+    _hint(after)
     if done.removed:
         say(f"Gone with their phones and passwords: {', '.join(done.removed)}.")
     if done.passwords and secrets is not None:
@@ -185,6 +188,11 @@ def tell_applied(done: Applied, domain: str, before: Model, after: Model, secret
         rows = [(n, f"sip:{n}@{domain}", password) for n, password in sorted(done.passwords.items())]
         table(("Number", "Address", "SIP password"), rows, "")
         say("Note the passwords now: they are not kept and cannot be shown again.")
+
+
+def _hint(found: Model) -> None:
+    for hint in hints(found):
+        say(f"Mind {hint.place}: {hint.text}.")
 
 
 def _overview(found: Model) -> list[tuple[str, str, str]]:

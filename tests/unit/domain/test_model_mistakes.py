@@ -10,6 +10,7 @@ import pytest
 
 from pbx_core.domain.model import Extension, Model, OutboundRoute, QueueMember
 from pbx_core.domain.modelcheck import check
+from pbx_core.domain.modelcheck_values import hints
 from pbx_core.domain.modeldiff import diff
 from pbx_core.domain.modelfile import ModelError, from_document, read_json, read_toml, to_document, to_json, to_toml
 from tests.support.dialplan import OFFICE, OFFICE_TOML, changed
@@ -113,6 +114,9 @@ def test_a_model_is_read_back_equal() -> None:
         ("extensions/1", {}, "extensions.1: '1' is no short number"),
         ("extensions/10a", {}, "extensions.10a: '10a' is no short number"),
         ("extensions/１０１", {}, "is no short number"),
+        ("outbound/services", ["103"], "extensions.103: 103 is a service number outside (outbound.services.1)"),
+        ("outbound/services", ["+49"], "outbound.services.1: '+49' is no short number"),
+        ("routes/sky", {"trunks": ["main"], "prefixes": ["8816"]}, "routes.sky.prefixes.1: could never match: such"),
         ("outbound/outside_prefix", "1", "extensions.101: begins with 1, which leads outside"),
         ("dids/0312880101", {"destination": "menu:main"}, "dids.0312880101: write '0312880101' as +996312880101"),
         ("dids/+996 312 880 102", {"destination": "menu:main"}, "write '+996 312 880 102' as +996312880102"),
@@ -160,6 +164,11 @@ def test_every_mistake_is_named_by_its_place(place: str, value: Any, said: str) 
 )
 def test_what_is_odd_but_possible_is_allowed(place: str, value: Any) -> None:
     from_document(_edited(place, value))
+
+
+def test_what_may_surprise_is_said() -> None:
+    assert [h.place for h in hints(OFFICE)] == ["extensions.101", "extensions.102", "extensions.103"]
+    assert "101 is an emergency number in KG" in hints(OFFICE)[0].text
 
 
 def test_all_mistakes_are_told_at_once() -> None:

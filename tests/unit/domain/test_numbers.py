@@ -87,3 +87,9 @@ def test_a_plan_of_short_numbers() -> None:
     for count, digit in ((0, "2"), (1, "0"), (1, "12"), (1, "x"), (10_000, "2")):
         with pytest.raises(ValueError, match=r"first digit|at least|there are not"):
             numbers.plan(count, digit)
+
+
+def test_numbers_of_shared_cost_are_for_their_own_country() -> None:
+    home, abroad = numbers.parse("01801234567", "DE"), numbers.parse("+491801234567", "KG")
+    assert home and not home.refused
+    assert abroad and "abroad" in abroad.refused

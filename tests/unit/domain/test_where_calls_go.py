@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -259,6 +260,25 @@ def test_an_outside_prefix_is_taken_off() -> None:
     assert where(asked("101", "90312555555", model=model)) == "rings +996312555555 by main or backup"
     assert where(asked("101", "0312555555", model=model)) == "wrong_number 404"
     assert where(asked("101", "+996312555555", model=model)) == "rings +996312555555 by main or backup"
+
+
+def test_service_numbers_are_called_as_they_are_when_the_tenant_allows_them() -> None:
+    model = changed(outbound={"services": ["115", "116117"], "outside_prefix": "9"})
+    node = asked("101", "115", model=model).node
+    assert isinstance(node, Ring)
+    assert [(r.trunk_id, r.number) for r in node.targets[0].routes] == [("main", "115"), ("backup", "115")]
+    assert where(asked("101", "9116117", model=model)) == "rings 116117 by main or backup"
+    assert where(asked("101", "115")) == "wrong_number 404"
+    assert where(asked(STRANGER, "115", model=model, visited=("menu:main",))) == "wrong_number 404"
+
+
+def test_ten_thousand_digit_strings_typed_in_a_menu_reach_nobody_outside() -> None:
+    """Threat 12; with a member of the group outside, whom the model itself names."""
+    digits = random.Random(12)
+    for _ in range(10_000):
+        typed = "".join(digits.choices("0123456789*#+", k=digits.randint(1, 20)))
+        node = asked(STRANGER, typed.replace(":", ""), visited=("menu:main",)).node
+        assert isinstance(node, Hangup) or (isinstance(node, Ring) and not node.targets[0].outside)
 
 
 def test_carriers_get_numbers_as_they_want_them_and_only_verified_callers() -> None:
