@@ -55,7 +55,8 @@ class Office:
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
     clock = SystemClock()
-    place = WorkerProcess(tmp_path, sip_host="127.0.0.1", sip_port=free_port(), sip_tls_port=free_port())
+    ports = {"sip_port": free_port(), "sip_tls_port": free_port()}
+    place = WorkerProcess(tmp_path, sip_host="127.0.0.1", model="", **ports)
     engine = EngineProcess("worker", place.port, f"sip:127.0.0.1:{place.internal_port};transport=udp;lr")
     acme = directory.add_tenant(place.db, clock, "Acme", "acme.test")
     directory.add_extension(place.db, clock, acme, "101", "pw-101")

@@ -105,7 +105,10 @@ def _serve(pipe: Connection, sip_port: int, rtp_port: int, name: str, proxy: str
             pipe.send(("report", event))
         if not pipe.poll(0.005):
             continue
-        method, arguments = pipe.recv()
+        try:
+            method, arguments = pipe.recv()
+        except EOFError:
+            break
         if method == "close":
             break
         try:
