@@ -12,6 +12,7 @@ import uvicorn
 from pbx_core import control, log
 from pbx_core.api.app import build
 from pbx_core.api.context import Context, Doorman
+from pbx_core.api.doorstep import CONNECTIONS_MAX, Doorstep
 from pbx_core.clock import SystemClock
 from pbx_core.edge.tls import server_context
 from pbx_core.errors import ConfigError
@@ -19,7 +20,6 @@ from pbx_core.netaddr import public_address
 from pbx_core.settings import Settings, load
 from pbx_core.store import engine, heartbeat
 
-CONNECTIONS_MAX = 200  # at once; more are answered 503
 IDLE_S = 15  # a silent connection is closed
 
 _log = log.get(__name__)
@@ -38,6 +38,8 @@ def api(data: Path) -> None:
     context = Context(settings, db, clock, functools.partial(control.ask, settings), Doorman(settings, clock))
     config = uvicorn.Config(
         build(context),
+        http=Doorstep,
+        ws="none",
         log_config=None,
         access_log=False,  # paths hold secrets
         lifespan="off",

@@ -1,4 +1,4 @@
-"""What stands before every route: the size of requests, the headers of answers, and that no fault shows its insides."""
+"""What stands before every route: how large a request may be, what every answer carries, where faults are logged."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Strict-Transport-Security": "max-age=31536000",
 }
+MODEL_PATH = "/v1/model"  # whose requests may be large
+BODY_BYTES_MAX = 64 * 1024  # of all others
 TOO_LARGE = "The request is larger than {limit} bytes; nothing of it was read or done. Send less."
 NO_LENGTH = "The request does not say how long it is; nothing was done. Send it with Content-Length."
 
@@ -25,9 +27,9 @@ NO_LENGTH = "The request does not say how long it is; nothing was done. Send it 
 class Doors:
     """413 for what is too large, 411 for a body of unknown length; headers on all that is answered."""
 
-    def __init__(self, app: ASGIApp, bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, model_bytes_max: int) -> None:
         self.app = app
-        self.bytes_max = bytes_max
+        self.model_bytes_max = model_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -41,7 +43,8 @@ class Doors:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(Headers(scope=scope))
+        limit = self.model_bytes_max if scope["path"].startswith(MODEL_PATH) else BODY_BYTES_MAX
+        refusal = _refusal(Headers(scope=scope), limit)
         if refusal is not None:
             await _answer(with_headers, *refusal)
             return
@@ -50,13 +53,14 @@ class Doors:
         except Exception:  # noqa: BLE001 the outer loop of a request: it has been answered, and the server goes on
             _log.exception("request failed", extra={"method": scope["method"]})  # the path may hold a secret
 
-    def _refusal(self, headers: Headers) -> tuple[int, str, str] | None:
-        if "transfer-encoding" in headers:
-            return 411, "no_length", NO_LENGTH
-        length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdecimal()) or int(length) > self.bytes_max:
-            return 413, "too_large", TOO_LARGE.format(limit=self.bytes_max)
-        return None
+
+def _refusal(headers: Headers, bytes_max: int) -> tuple[int, str, str] | None:
+    if "transfer-encoding" in headers:
+        return 411, "no_length", NO_LENGTH
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdecimal()) or int(length) > bytes_max:
+        return 413, "too_large", TOO_LARGE.format(limit=bytes_max)
+    return None
 
 
 async def _answer(send: Send, status: int, error_id: str, message: str) -> None:

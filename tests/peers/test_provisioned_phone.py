@@ -9,11 +9,13 @@ import subprocess
 import sys
 import warnings
 import xml.etree.ElementTree as ET
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from pbx_core.api.doorstep import PER_ADDRESS_MAX
 from pbx_core.cli import callbench
 from pbx_core.store import bindings, services, tokens
 from pbx_core.store.tokens import Right
@@ -97,6 +99,37 @@ def test_the_api_as_a_process_serves_tls_only_and_stops_cleanly(world: World) ->
         assert server.stop() == 0
         assert text not in server.log.read_text() and "127.0.0.1" in server.log.read_text()
     assert not [s for s in services.all_services(world.db) if s.name == "api"]
+
+
+def test_one_address_cannot_take_all_connections_and_none_may_dawdle(world: World) -> None:
+    settings = edge_settings(world.settings.data, api_port=free_port())
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with running_api(settings) as server, ExitStack() as held:
+
+        def connect(host: str) -> ssl.SSLSocket:
+            raw = socket.create_connection(("127.0.0.1", settings.api_port), timeout=60, source_address=(host, 0))
+            return held.enter_context(context.wrap_socket(raw))
+
+        slow = connect("127.0.0.2")
+        slow.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n")
+        crowd = [connect("127.0.0.2") for _ in range(PER_ADDRESS_MAX - 1)]
+        with pytest.raises(OSError):
+            one_more = connect("127.0.0.2")
+            one_more.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+            if not one_more.recv(100):
+                raise ConnectionResetError
+        with server.client() as client:
+            assert client.get("/openapi.json").status_code == 200
+        assert _ended(slow)  # within REQUEST_S
+        assert all(_ended(one) for one in crowd)
+
+
+def _ended(connection: ssl.SSLSocket) -> bool:
+    try:
+        return connection.recv(100) == b""
+    except ConnectionResetError:
+        return True
 
 
 def test_a_busy_port_ends_the_api_with_a_sentence(world: World) -> None:

@@ -135,6 +135,8 @@ def test_requests_that_are_too_large_or_shapeless_are_refused_with_a_sentence(of
         client.put("/v1/model", headers={"Content-Length": "²"}.items() and {"Content-Length": "9" * 30}),
     ]
     assert [r.status_code for r in refused] == [413, 411, 413, 413]
+    assert client.post("/v1/explain", content=b" " * 65_537).status_code == 413  # only a model is so large
+    assert office.client().put("/v1/model", content=b"not JSON").status_code == 401  # whose body is not read first
     for path, body in (
         ("/v1/calls", b"\xff\xfe"),
         ("/v1/calls", b"[" * 50_000),
