@@ -161,7 +161,7 @@ class QueueEvent:
     at: datetime
     queue: str
     agent: str
-    type: str  # login, logout, pause, unpause, wrap_up_ended, callback_due, callback_done, callback_failed
+    type: str  # login, logout, pause, unpause, wrap_up (begins; reason: seconds), callback_due, _done, _failed
     reason: str
     call_id: str
 

@@ -15,8 +15,10 @@ import sqlalchemy as sa
 
 from pbx_core import feed
 from pbx_core.clock import SystemClock
+from pbx_core.domain.calls.events import EventType
 from pbx_core.domain.campaign import Rules
 from pbx_core.domain.model import Did, Model, Outbound, QueueMember, QueueModel, Trunk
+from pbx_core.domain.records import CallEventRecord
 from pbx_core.feed import Journal
 from pbx_core.informer.informer import BUSY_S, IDLE_S, NO_TRACE_S, Informer
 from pbx_core.store import campaigns, models, services
@@ -196,6 +198,26 @@ def test_a_call_that_left_no_trace_is_a_failed_try(town: Town) -> None:
         town.informer.step()
     assert (town.numbers(), town.state(campaign_id)) == ({ANN: "failed"}, "done")
     assert len(maker.asked) == 1
+
+
+def test_a_call_whose_worker_was_killed_ends_by_what_its_successor_writes(town: Town) -> None:
+    with callmaker(town.world.settings, town.world.db, clock=town.clock) as maker:
+        maker.answers = {ANN: [[ANSWERED]]}
+        campaign_id = town.campaign(ANN, rules=replace(RULES, tries=1))
+        town.informer.step()
+        town.ahead(NO_TRACE_S + 1)
+        town.informer.step()
+        assert town.numbers() == {ANN: "calling"}  # there is a trace: somebody will close it
+        request = maker.asked[0]
+        # a new informer finds the call in the journals, from before its own time
+        town.informer = Informer(town.world.settings, town.world.db, town.clock, town.journal)
+        successor = Journal(town.world.settings.journal_dir, "worker-0", town.clock)
+        ids = request["call_id"], town.tenant_id
+        for seq, kind in ((2, EventType.ABORTED), (3, EventType.CLOSED)):
+            event = CallEventRecord(*ids, seq, town.clock.now(), 0.0, kind.value, None, {"reason": "killed"})
+            successor.append("call_event", f"{ids[0]}-{seq}", town.tenant_id, event)
+        town.informer.step()
+    assert (town.numbers(), town.state(campaign_id)) == ({ANN: "reached"}, "done")
 
 
 def test_an_idle_informer_asks_seldom_and_writes_nothing(town: Town) -> None:
