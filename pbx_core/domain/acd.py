@@ -53,6 +53,7 @@ class Agent:
     logged_in: bool = True
     pause_reason: str | None = None
     registered: bool = True
+    dnd: bool = False  # does not want to be disturbed at all
     ringing: bool = False
     talking: bool = False
     busy: bool = False
@@ -108,6 +109,8 @@ def why_not(agent: Agent, now: float) -> str:
         return f"paused: {agent.pause_reason}" if agent.pause_reason else "paused"
     if not agent.registered:
         return "offline"
+    if agent.dnd:
+        return "do not disturb"
     if agent.ringing:
         return "ringing"
     if agent.talking:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from pbx_core.domain import acd
 from pbx_core.domain.acd import Agent, Entry, EntryState
 from pbx_core.domain.model import Model, QueueModel
+from pbx_core.store import usersettings
 from pbx_core.store.schema import agent, binding, live_call, queue_call
 
 
@@ -62,6 +63,7 @@ def _agents(
     )
     calls = connection.execute(sa.select(live_call.c.extensions).where(live_call.c.tenant_id == tenant_id)).scalars()
     busy = {number for extensions in calls for number in json.loads(extensions)}
+    users = usersettings.read(connection, tenant_id)
     queues = {q.id: q for q in model.queues}
     found: list[Agent] = []
     for member in queue.members:
@@ -74,6 +76,7 @@ def _agents(
                 logged_in=member.always or (here is not None and here.logged_in_at is not None),
                 pause_reason=here.pause_reason if here else None,
                 registered=member.number in registered,
+                dnd=member.number in users and users[member.number].dnd,
                 ringing=any(_rings(r, queues.get(r.queue, queue), now) for r in his),
                 talking=any(r.entry_id is not None for r in his),
                 busy=member.number in busy,

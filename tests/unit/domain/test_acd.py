@@ -55,6 +55,7 @@ def test_whom_a_strategy_chooses(strategy: QueueStrategy, agents: list[Agent], c
         (replace(A, pause_reason="lunch"), "paused: lunch"),
         (replace(A, pause_reason=""), "paused"),
         (replace(A, registered=False), "offline"),
+        (replace(A, dnd=True), "do not disturb"),
         (replace(A, ringing=True), "ringing"),
         (replace(A, talking=True), "talking"),
         (replace(A, busy=True), "in another call"),

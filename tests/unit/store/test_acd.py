@@ -9,6 +9,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,7 +20,7 @@ from pbx_core.domain.model import Model, QueueMember, QueueModel, QueueStrategy
 from pbx_core.domain.records import QueueEvent
 from pbx_core.errors import InputError
 from pbx_core.settings import load
-from pbx_core.store import agents, engine, services
+from pbx_core.store import agents, engine, services, usersettings
 from pbx_core.store.acd import LOST_S, Acd, Joined, Offer, Refused
 from pbx_core.store.schema import agent, binding, live_call, queue_call, service
 from tests.conftest import World
@@ -138,6 +139,28 @@ def test_an_agent_in_any_other_call_or_without_a_phone_is_passed_over(desk: Desk
     desk.join("call-1")
     offer = desk.offer("call-1")
     assert offer and [t.number for t in offer.agents] == ["103"]
+
+
+def test_who_serves_two_queues_is_offered_one_call_at_a_time_and_dnd_counts_in_all(world: World) -> None:
+    desk = Desk(world, members=(QueueMember("101"),))
+    second = QueueModel("support", "Support", (QueueMember("101"),), wrap_up_s=60.0)
+    desk.model = replace(desk.model, queues=(*desk.model.queues, second))
+    for queue in ("sales", "support"):
+        agents.log_in(world.db, desk.clock, desk.told.append, desk.tenant_id, desk.model, queue, "101")
+        desk.acd.join(desk.tenant_id, queue, f"call-{queue}", "+4930", f"worker-{queue}")
+    offer = desk.offer("call-support", "worker-support")
+    assert offer
+    assert desk.offer("call-sales", "worker-sales") is None
+    desk.ended("call-support", offer, "101", n101="answered")
+    assert desk.offer("call-sales", "worker-sales") is None
+    desk.acd.talk_ended(desk.tenant_id, "call-support", "101", 9.0)
+    desk.clock.ahead(59)
+    assert desk.offer("call-sales", "worker-sales") is None  # the other queue's wrap-up
+    desk.clock.ahead(2)
+    usersettings.change_user(world.db, desk.clock, desk.tenant_id, "101", {"dnd": True}, "phone")
+    assert desk.offer("call-sales", "worker-sales") is None
+    usersettings.change_user(world.db, desk.clock, desk.tenant_id, "101", {"dnd": False}, "phone")
+    assert desk.offer("call-sales", "worker-sales")
 
 
 def test_who_lets_three_offers_ring_out_is_paused_and_one_answer_in_between_counts_anew(world: World) -> None:
