@@ -193,8 +193,11 @@ class Carriers:
             bool(sip.header(request, "x-emergency")),
             bool(sip.header(request, "x-international")),
         )
-        if line is None or book is None or not outside.digits_of(sip.uri(request.uri).user or ""):
-            server.respond(context.answer(request, 404, [("X-Reason", "unknown_trunk")]))
+        if not outside.digits_of(sip.uri(request.uri).user or ""):
+            server.respond(context.answer(request, 404))
+            return
+        if line is None or book is None:
+            server.respond(context.answer(request, 503, [("X-Reason", "unknown_trunk")]))
             return
         obstacle = "" if emergency else self._obstacle(line, request, international)
         if obstacle:

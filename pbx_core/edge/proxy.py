@@ -107,8 +107,7 @@ class Proxy:
     def claims_phone(self, request: SipRequest) -> bool:
         """Whether an INVITE from a carrier's address is in a phone's name: whoever sent it must then prove it."""
         _, domain = sip.user_host(sip.header(request, "from"))
-        host = sip.uri(request.uri).host.lower()
-        return self._accounts.tenant(domain) is not None and self._accounts.tenant(host) is not None
+        return self._accounts.tenant(domain) is not None
 
     def may_be_orphaned(self) -> bool:
         """Whether an earlier process of ours may have left calls that still ring, and there is a worker to ask."""

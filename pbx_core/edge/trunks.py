@@ -29,6 +29,8 @@ from pbx_core.store.trunks import TrunkState
 _log = log.get(__name__)
 READ_S = 5.0  # a changed model counts after so long at the latest
 WRITE_S = 1.0
+PREFIX_MIN = {4: 20, 6: 48}  # a tenant who lists the whole world must not switch the guards off for it
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,6 @@ class Line:
         """Tenant and trunk."""
         return self.tenant_id, self.trunk.id
 
-    def holds(self, host: str) -> bool:
-        """Whether an address is one of those listed for its calls."""
-        return any(_within(host, listed) for listed in self.trunk.addresses)
-
 
 @dataclass(frozen=True)
 class Arrival:
@@ -88,7 +86,7 @@ class Trunks:
         self._dids: dict[str, tuple[Book, Did]] = {}
         self._tokens: dict[str, Line] = {}
         self._hosts: dict[str, list[Line]] = {}
-        self._networks: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Line]] = []
+        self._networks: list[tuple[Network, Line]] = []
         self.on_known: Callable[[str], None] = lambda host: None  # told every address of a carrier
 
     def lines(self) -> list[Line]:
@@ -125,11 +123,7 @@ class Trunks:
         for line in self._lines.values():
             for address in self.names.addresses(line.trunk.host):
                 self._hosts.setdefault(address, []).append(line)
-            for listed in line.trunk.addresses:
-                try:
-                    self._networks.append((ipaddress.ip_network(listed, strict=False), line))
-                except ValueError:
-                    _log.warning("address of a trunk is none", extra={"trunk": line.trunk.id, "reason": listed[:64]})
+            self._networks += [(network, line) for text in line.trunk.addresses if (network := _network(text))]
         for host in self._hosts:
             self.on_known(host)
 
@@ -137,7 +131,8 @@ class Trunks:
         """The trunks whose calls come from an address."""
         found = list(self._hosts.get(host, ()))
         if self._networks:
-            found += [line for _, line in self._networks if line.holds(host) and line not in found]
+            address = ipaddress.ip_address(host)
+            found += [line for network, line in self._networks if address in network and line not in found]
         return found
 
     def known(self, host: str) -> bool:
@@ -275,8 +270,13 @@ def _tens(state: TrunkState) -> int:
     return round((state.registered_until or 0.0) / 10)
 
 
-def _within(host: str, listed: str) -> bool:
+def _network(text: str) -> Network | None:
+    """An address or network of a carrier; None when it cannot be read, or is too wide to be one carrier's."""
     try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(listed, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        return False
+        network = None
+    if network is None or network.prefixlen < PREFIX_MIN[network.version]:
+        _log.warning("address of a trunk is not used", extra={"reason": text[:64]})
+        return None
+    return network

@@ -136,6 +136,15 @@ def test_further_addresses_and_networks_of_a_carrier_count(net: Net) -> None:
     assert len(worker.requests) == 2
 
 
+@pytest.mark.parametrize("listed", ["0.0.0.0/0", "192.0.0.0/8", "::/0", "carrier.test", ""])
+def test_a_tenant_cannot_make_the_whole_world_his_carrier(net: Net, listed: str) -> None:
+    net.office(office(addresses=(listed,)))
+    eve, worker = net.phone(), net.worker()
+    answer = eve.send(call(eve, net))
+    assert answer is not None and answer.status_code == 407 and not worker.requests
+    assert not net.edge.trunks.known(eve.flow.host)
+
+
 def test_the_call_beyond_the_last_channel_is_marked_and_a_hang_up_frees_one(net: Net) -> None:
     net.office(office())
     peer, worker = carrier(net), net.worker(capacity=9)

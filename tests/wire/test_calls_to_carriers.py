@@ -254,8 +254,16 @@ def test_an_unknown_trunk_or_one_of_another_tenant_is_none(net: Net) -> None:
     net.office(office())
     peer, worker = carrier(net), net.worker()
     for more in ({"X_Trunk": "other"}, {"X_Tenant": net.world.birch.tenant_id}):
-        assert call(net, worker, **more).status_code == 404
+        answer = call(net, worker, **more)
+        assert (answer.status_code, sip.header(answer, "x-reason")) == (503, "unknown_trunk")
     assert not peer.requests
+
+
+def test_what_is_no_number_is_not_dialled(net: Net) -> None:
+    net.office(office())
+    peer, worker = carrier(net), net.worker()
+    answer = worker.send(dial(net, worker, "alice"))
+    assert answer is not None and answer.status_code == 404 and not peer.requests
 
 
 def test_a_trunk_that_points_at_ourselves_is_refused(net: Net) -> None:
@@ -320,6 +328,19 @@ def test_the_carrier_hangs_up(net: Net) -> None:
     ended = peer.send(bye)
     assert ended is not None and ended.status_code == 200
     assert worker.requests[-1].method == "BYE" and net.edge.pool.calls == 0
+
+
+def test_a_carrier_that_dies_in_mid_call_leaves_nothing_behind(net: Net) -> None:
+    net.office(office())
+    peer, worker = carrier(net), net.worker()
+    request = dial(net, worker)
+    answer = worker.send(request)
+    assert answer is not None and answer.status_code == 200
+    peer.silent = True
+    ended = worker.send(worker.in_dialog(request, answer, "BYE"))  # its media watch noticed
+    assert ended is None or ended.status_code == 408
+    net.run(100)
+    assert net.edge.pool.calls == 0 and net.edge.layer.count == 0
 
 
 def test_a_phone_cannot_dial_a_trunk_itself(net: Net) -> None:

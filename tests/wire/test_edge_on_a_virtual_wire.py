@@ -562,3 +562,10 @@ def test_a_contact_that_points_at_the_server_is_refused(net: Net) -> None:
     phone = net.phone()
     answer = phone.register("101", ACME, Contact=f"<sip:101@127.0.0.1:{net.settings.sip_port}>")
     assert answer is not None and answer.status_code == 403
+
+
+@pytest.mark.parametrize("host", [ACME, "birch.test", "ACME.test:5061"])
+def test_a_contact_at_a_domain_of_ours_is_refused(net: Net, host: str) -> None:
+    phone = net.phone()
+    answer = phone.register("101", ACME, Contact=f"<sip:102@{host}>")
+    assert answer is not None and answer.status_code == 403
