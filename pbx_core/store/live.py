@@ -21,6 +21,7 @@ from pbx_core.store.schema import (
     voicemail_message,
 )
 
+SIGN_IN = "registration:"  # how the edge's reason begins while a trunk's sign-in fails
 ROWS_MAX = 10_000  # of one kind; more than an exchange of this size can have at once
 
 
@@ -233,13 +234,13 @@ def _agent(row: sa.Row[Any], now: float) -> Agent:
 
 
 def trunks(db: sa.Engine, tenant_id: str | None, now: float) -> list[Trunk]:
-    """Every trunk that the edge knows, by tenant and name. Up: calls are sent there, its sign-in has not run out."""
+    """Every trunk that the edge knows, by tenant and name. Up: calls are sent there, and it is signed in if it must."""
     found = _rows(db, sa.select(trunk_state), trunk_state, tenant_id, trunk_state.c.trunk_id)
     return [
         Trunk(
             r.tenant_id,
             r.trunk_id,
-            r.circuit != "open" and (r.registered_until is None or r.registered_until > now),
+            r.circuit != "open" and _signed_in(r, now),
             r.circuit,
             r.registered_until,
             r.failures,
@@ -249,6 +250,13 @@ def trunks(db: sa.Engine, tenant_id: str | None, now: float) -> list[Trunk]:
         )
         for r in found
     ]
+
+
+def _signed_in(row: sa.Row[Any], now: float) -> bool:
+    """Whether the carrier knows us; so does one where we need not sign in."""
+    if row.registered_until is None:
+        return not row.reason.startswith(SIGN_IN)
+    return bool(row.registered_until > now)
 
 
 def _rows(

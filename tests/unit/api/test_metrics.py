@@ -8,6 +8,7 @@ import time
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
+from pbx_core.sip.signin import SignIn
 from pbx_core.store import services
 from pbx_core.store.schema import agent, binding, queue_call, trunk_state
 from tests.unit.api.conftest import Office
@@ -93,6 +94,26 @@ def test_counters_are_there_only_while_their_source_is(office: Office) -> None:
     found = scrape(office)
     assert value(found, "process_up", process="ingest") == 0
     assert not {"callbench_calls_total", "callbench_edge_bans_total"} & {name for name, _ in found}
+
+
+def test_a_trunk_that_is_not_signed_in_is_down(office: Office) -> None:
+    now = office.context.now()
+    refused = SignIn().refused(403, None)[0].reason
+    states = {
+        "signed_in": (now + 60, ""),
+        "run_out": (now - 1, ""),
+        "refused": (None, refused),
+        "by_address": (None, ""),
+        "stumbled": (None, "503 Service Unavailable"),
+    }
+    with office.world.db.begin() as connection:
+        for trunk_id, (until, reason) in states.items():
+            row = {"trunk_id": trunk_id, "registered_until": until, "reason": reason, "circuit": "closed"}
+            connection.execute(
+                sa.insert(trunk_state).values(tenant_id=office.world.acme.tenant_id, changed_at=now, **row)
+            )
+    told = office.client(office.acme).get("/v1/live/trunks").json()["trunks"]
+    assert {t["trunk_id"] for t in told if t["up"]} == {"signed_in", "by_address", "stumbled"}
 
 
 def test_live_state_is_told_with_the_same_figures(office: Office) -> None:
