@@ -78,10 +78,11 @@ def _dialled(way: Way, digits: str) -> Answer:
     if origin.kind == "trunk" and not way.visited:
         return f"did:{digits}"
     caller = way.caller
-    if caller is None:
+    in_menu = bool(way.visited) and way.visited[-1].startswith("menu:")
+    if caller is None or in_menu:  # whoever sent him there: nobody dials out of a menu
         if digits in model.book.extensions:
             return f"extension:{digits}"
-        return way.end("wrong_number", f"{digits} is no extension; callers from outside reach nothing else", "dialled")
+        return way.end("wrong_number", f"{digits} is no extension; nothing else is reached from here", "dialled")
     if help_call := outside.emergency(way, digits):
         return help_call
     if digits.startswith("*"):

@@ -93,7 +93,7 @@ origins = st.one_of(
     st.just(Origin("trunk", "", did=PUBLIC[1])),
     st.just(Origin("system", "")),
 )
-calm = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+calm = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def valid(document: dict[str, Any]) -> Model | None:

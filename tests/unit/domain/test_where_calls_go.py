@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pbx_core.domain.dialplan import resolve
 from pbx_core.domain.model import Model, Neighbour, UserSettings
-from pbx_core.domain.nodes import HOPS_MAX, Change, Hangup, Join, JoinHow, Mailbox, Menu, Queue, Ring, Voicemail
-from tests.support.dialplan import BERLIN, CITY, OFFICE, asked, changed, origin, reasons, where
+from pbx_core.domain.nodes import HOPS_MAX, Change, Hangup, Join, JoinHow, Mailbox, Menu, Queue, Ring, Voicemail, Wish
+from tests.support.dialplan import BERLIN, CITY, OFFICE, asked, changed, facts, origin, reasons, where
 
 STRANGER = "+996555123456"
 
@@ -71,6 +73,13 @@ def test_a_caller_from_outside_dials_nothing_but_extensions(digits: str) -> None
     routed = asked(STRANGER, digits, visited=(f"did:{CITY}", "menu:main"))
     assert where(routed) == "wrong_number 404"
     assert where(asked(STRANGER, "104", visited=(f"did:{CITY}", "menu:main"))) == "rings 104 Daniyar"
+
+
+@pytest.mark.parametrize("digits", ["0312555555", "*72102", "600"])
+def test_nor_does_he_when_somebody_of_the_house_sent_him_into_the_menu(digits: str) -> None:
+    for sender in (origin("101"), replace(origin(STRANGER, CITY), extension="101")):
+        wish = Wish(sender, digits, visited=("extension:101", "menu:main"))
+        assert where(resolve(OFFICE, facts(), wish)) == "wrong_number 404"
 
 
 @pytest.mark.parametrize(
