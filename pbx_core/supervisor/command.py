@@ -50,7 +50,8 @@ def _greet(console: Console, settings: Settings) -> None:
     web = f"http://{settings.web_host}:{settings.web_port}"
     console.print(f"Callbench starts on {settings.data}; logs in {settings.logs_dir}.", markup=False)
     console.print(
-        f"Phones: port {settings.sip_port} (UDP, TCP), {settings.sip_tls_port} (TLS). Dashboard: {web}\n"
+        f"Phones: port {settings.sip_port} (UDP, TCP), {settings.sip_tls_port} (TLS). Dashboard: {web} "
+        f"API: https://{settings.api_host}:{settings.api_port}\n"
         "Make a tenant, its phones and its people with `callbench tenant`, `extension` and `person` (add --help). "
         "`callbench status` says what runs. Ctrl-C stops.",
         markup=False,
