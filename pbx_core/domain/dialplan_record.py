@@ -34,6 +34,9 @@ def policy(way: Way, called: Iterable[Extension], places: Iterable[Place], *, ou
     way.say(rule, {"always": "recorded", "on_demand": "recorded when asked for", "never": "not recorded"}[mode])
     if mode is RecordMode.NEVER:
         return RecordPolicy(mode, (), rule)
+    if 0 < rules.quota_bytes <= way.facts.recorded_bytes:
+        way.say("recording.quota_bytes", f"not recorded: the quota of {rules.quota_bytes / 1e9:g} GB is used up")
+        return RecordPolicy(RecordMode.NEVER, (), "quota: the recordings' quota is used up")
     basis = "announcement" if rules.announcement else "tenant_policy"
     return RecordPolicy(mode, rules.announcement, rule, basis)
 

@@ -14,7 +14,8 @@ from pbx_core.domain.nodes import Node
 class Facts:
     """at: with time zone. registered: extensions with a phone signed in. agents: logged in, by queue. rooms:
     conference rooms that live, room → worker. messages: a mailbox's kept voicemail (recording ids), oldest first.
-    informs: what `inform:<name>` stands for. seed: for random order. home: the tenant's SIP domain."""
+    informs: what `inform:<name>` stands for. seed: for random order. home: the tenant's SIP domain.
+    recorded_bytes: what the tenant's recordings take."""
 
     at: datetime
     home: str = ""
@@ -26,6 +27,7 @@ class Facts:
     messages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     informs: Mapping[str, Node] = field(default_factory=dict)
     seed: int = 0
+    recorded_bytes: int = 0
 
     def user(self, number: str) -> UserSettings:
         """The settings of an extension's user."""

@@ -106,7 +106,7 @@ class Keeper:
                 self._store.delete(str(file.relative_to(self._settings.recordings_dir)))
         for file in [*files, _m4a(self._settings, item)]:
             file.unlink(missing_ok=True)
-        kept.mark(self._db, item, deleted_at=self._clock.now().timestamp(), local=False, remote=False)
+        kept.gone(self._db, item, self._clock.now().timestamp())
         self.tally.deleted += 1
         _log.info("recording deleted", extra={"recording_id": item.recording_id, "reason": reason})
 

@@ -11,7 +11,7 @@ from pbx_core.clock import Clock
 from pbx_core.domain.facts import Facts
 from pbx_core.domain.model import Neighbour
 from pbx_core.store import campaigns, usersettings
-from pbx_core.store.schema import agent, binding, live_call, live_room, voicemail_message
+from pbx_core.store.schema import agent, binding, live_call, live_room, tenant, voicemail_message
 
 NEIGHBOURS_MAX = 1000  # calls of one tenant that are looked through for pickup, parking, supervision
 MESSAGES_MAX = 2000  # kept messages of one tenant's mailboxes, the oldest first
@@ -38,6 +38,8 @@ def gather(
             rooms=_rooms(connection, tenant_id),
             messages=_messages(connection, tenant_id),
             informs=campaigns.informs(connection, tenant_id, now.timestamp()),
+            recorded_bytes=connection.scalar(sa.select(tenant.c.recorded_bytes).where(tenant.c.tenant_id == tenant_id))
+            or 0,
             seed=int(clock.new_id()[-8:], 16),
         )
 

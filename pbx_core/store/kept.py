@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -13,6 +12,7 @@ from pbx_core.domain.records import RecordingRecord
 from pbx_core.errors import InputError
 from pbx_core.store.schema import kept_recording as kept
 from pbx_core.store.schema import legal_hold as hold
+from pbx_core.store.schema import tenant
 
 BATCH_MAX = 200  # recordings dealt with in one round
 
@@ -52,16 +52,22 @@ def register(engine: sa.Engine, record: RecordingRecord) -> None:
         "started_at": record.started_at.timestamp(),
     }
     with engine.begin() as connection:
-        connection.execute(insert(kept).values(values).on_conflict_do_nothing())
+        done = connection.execute(insert(kept).values(values).on_conflict_do_nothing())
+        if done.rowcount == 1:
+            _count(connection, record.tenant_id, record.bytes)
 
 
 def used_bytes(engine: sa.Engine, tenant_id: str) -> int:
     """What a tenant's recordings take, wherever they lie."""
-    statement = sa.select(sa.func.coalesce(sa.func.sum(kept.c.bytes), 0)).where(
-        kept.c.tenant_id == tenant_id, kept.c.deleted_at.is_(None)
-    )
     with engine.connect() as connection:
-        return int(connection.scalar(statement) or 0)
+        return int(connection.scalar(sa.select(tenant.c.recorded_bytes).where(tenant.c.tenant_id == tenant_id)) or 0)
+
+
+def _count(connection: sa.Connection, tenant_id: str, change: int) -> None:
+    """Keep the tenant's sum in step with the rows: it is asked for at every call of a tenant with a quota."""
+    connection.execute(
+        sa.update(tenant).where(tenant.c.tenant_id == tenant_id).values(recorded_bytes=tenant.c.recorded_bytes + change)
+    )
 
 
 def older_than(engine: sa.Engine, tenant_id: str, before: float) -> list[Kept]:
@@ -91,8 +97,20 @@ def _select(engine: sa.Engine, *where: sa.ColumnElement[bool]) -> list[Kept]:
     ]
 
 
-def mark(engine: sa.Engine, item: Kept, **values: Any) -> None:
-    """Note what became of a recording: remote, local, deleted_at."""
+def gone(engine: sa.Engine, item: Kept, at: float) -> None:
+    """The recording does not exist any more; repeating it is harmless."""
+    with engine.begin() as connection:
+        done = connection.execute(
+            sa.update(kept)
+            .where(_one(item.tenant_id, item.recording_id))
+            .values(deleted_at=at, local=False, remote=False)
+        )
+        if done.rowcount == 1:
+            _count(connection, item.tenant_id, -item.bytes)
+
+
+def mark(engine: sa.Engine, item: Kept, **values: bool) -> None:
+    """Note where a recording lies: remote, local."""
     with engine.begin() as connection:
         connection.execute(
             sa.update(kept)

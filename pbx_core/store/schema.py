@@ -16,6 +16,7 @@ tenant = sa.Table(
     sa.Column("time_zone", sa.Text, nullable=False, server_default="UTC"),
     sa.Column("languages", sa.Text, nullable=False, server_default="en"),  # spoken there, comma separated
     sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("recorded_bytes", sa.BigInteger, nullable=False, server_default="0"),  # sum over kept_recording
 )
 
 extension = sa.Table(

@@ -10,13 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from pbx_core import feed
-from pbx_core.domain.model import Model, Recording
+from pbx_core.domain.dialplan import resolve
+from pbx_core.domain.model import Extension, Model, Recording
+from pbx_core.domain.nodes import Origin, Ring, Wish
 from pbx_core.domain.records import RecordingGone
 from pbx_core.errors import ConfigError, InputError, Unavailable
 from pbx_core.keeper.keeper import Keeper
 from pbx_core.media.recorder import Recorder
 from pbx_core.settings import Settings, load
-from pbx_core.store import kept, models, objects
+from pbx_core.store import facts, kept, models, objects
 from pbx_core.store.directory import Tenant
 from pbx_core.store.schema import audit
 from tests.conftest import World
@@ -57,7 +59,7 @@ def files(settings: Settings, item: kept.Kept) -> list[Path]:
 def test_what_is_older_than_the_tenants_days_goes_with_proof_and_only_his(world: World) -> None:
     hers, his = recorded(world, world.acme), recorded(world, world.birch)
     retain(world, world.acme, 1)  # the samples are months old
-    retain(world, world.birch, 36_500)
+    retain(world, world.birch, 3_650)
     keeper(world).round()
     assert files(world.settings, hers) == [] and len(files(world.settings, his)) == 2
     (proof,) = gone(world.settings)
@@ -69,6 +71,19 @@ def test_what_is_older_than_the_tenants_days_goes_with_proof_and_only_his(world:
     assert kept.used_bytes(world.db, world.acme.tenant_id) == 0 < kept.used_bytes(world.db, world.birch.tenant_id)
     keeper(world).round()
     assert len(gone(world.settings)) == 1, "a second round has nothing to do"
+
+
+def test_what_is_over_the_quota_is_not_recorded_and_the_reason_is_said(world: World) -> None:
+    recorded(world, world.acme)
+    used = kept.used_bytes(world.db, world.acme.tenant_id)
+    for quota, mode in ((used + 1, "always"), (used, "never")):
+        model = Model(extensions=(Extension("101"), Extension("102")), recording=Recording(quota_bytes=quota))
+        models.apply(world.db, world.clock, world.acme.tenant_id, model, "test", "quota")
+        known = facts.gather(world.db, world.clock, world.acme.tenant_id, home="acme.test")
+        wish = Wish(Origin("extension", "101", extension="101"), dialled="102")
+        node = resolve(model, known, wish).node
+        assert isinstance(node, Ring) and node.record.mode == mode
+    assert "quota" in node.record.rule
 
 
 def test_a_legal_hold_wins_until_it_is_released(world: World) -> None:
@@ -118,7 +133,7 @@ def test_recordings_go_to_s3_leave_the_disk_come_back_and_are_deleted_there(worl
     item = recorded(world, world.acme)
     sound = settings.recordings_dir / item.path
     content = sound.read_bytes()
-    retain(world, world.acme, 36_500)
+    retain(world, world.acme, 3_650)
     one = keeper(world, settings)
     one.round()
     assert one.tally.stored_remotely == 1 and not sound.exists()
@@ -138,7 +153,7 @@ def test_recordings_go_to_s3_leave_the_disk_come_back_and_are_deleted_there(worl
 def test_a_store_that_is_down_loses_nothing(world: World, bucket: str) -> None:
     settings = remote(world, "http://127.0.0.1:9", local_copy_days=0.0)
     item = recorded(world, world.acme)
-    retain(world, world.acme, 36_500)
+    retain(world, world.acme, 3_650)
     one = keeper(world, settings)
     one.round()
     assert one.tally.refusal and len(files(settings, item)) == 2

@@ -307,3 +307,6 @@ def upgrade() -> None:
         batch_op.create_index("voicemail_by_mailbox", ["tenant_id", "mailbox", "left_at"], unique=False)
 
     # ### end Alembic commands ###
+
+    with op.batch_alter_table("tenant", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("recorded_bytes", sa.BigInteger(), server_default="0", nullable=False))
