@@ -13,7 +13,7 @@ the arrow means no command, `!` that the event must be refused (InvalidTransitio
 (`note …`) is fed back at once. `played` is the end of what the leg hears now, `timer max` a timer's expiry, `dtmf 5` a
 key. Nodes: ring, menu, announce, queue, voicemail, mailbox, conference, join, change, hangup, followed by what is
 most important in them and by key=value for the rest; as=102: in whose name it goes on. Numbers outside are
-`+49…@trunk/second-trunk`.
+`+49…@trunk/second-trunk`. The timer `life`, which every call has, is not shown.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from pbx_core.domain.calls.events import CallEvent, EventType
 from pbx_core.domain.calls.machine import new, step
 from pbx_core.domain.calls.nodes_json import routed_detail
 from pbx_core.domain.calls.state import Call
+from pbx_core.domain.calls.turn import LIFE
 from pbx_core.domain.records import to_json
 from pbx_core.errors import InvalidTransition
 
@@ -277,6 +278,7 @@ class Run:
             detail["targets"] = [t.number for t in asked.targets]
             detail["trunk_id"] = asked.route.trunk_id if asked.route else ""
         commands = self._one(r, r.leg, r.type, detail, r.digit)
+        commands = [c for c in commands if not (isinstance(c, do.StartTimer | do.CancelTimer) and c.name == LIFE)]
         for command in list(commands):
             if isinstance(command, do.Note):
                 self_made = Row(r.mono_s, command.leg, command.type, command.detail, "", r.clock_jump_s, "")

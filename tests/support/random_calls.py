@@ -18,6 +18,7 @@ from pbx_core.domain.calls import commands as do
 from pbx_core.domain.calls.events import CallEvent, EventType
 from pbx_core.domain.calls.machine import adopted_name, new, step
 from pbx_core.domain.calls.nodes_json import routed_detail
+from pbx_core.domain.calls.state import Queueing
 from pbx_core.domain.records import Disposition, to_json
 from pbx_core.errors import InvalidTransition
 from tests.support.calltable import OPENED
@@ -185,7 +186,7 @@ class Outside:
 
     def _offering(self, detail: dict[str, Any]) -> Callable[[], None]:
         def offer() -> None:
-            if self.call.doing == "waiting":
+            if isinstance(self.call.stage, Queueing):
                 self.feed(EventType.QUEUE_OFFER, None, detail)
 
         return offer

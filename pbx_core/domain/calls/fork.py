@@ -85,7 +85,7 @@ def on(turn: Turn, fork: Fork) -> Progress | None:
         case EventType.DIAL_FAILED | EventType.ENDED:
             return _refused(turn, fork, attempt)
         case _:
-            return fork
+            return None
 
 
 def give_up(turn: Turn, fork: Fork, elsewhere: bool = False) -> tuple[tuple[str, str], ...]:

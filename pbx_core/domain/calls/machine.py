@@ -12,16 +12,17 @@ the outcome; what crosses it on the wire afterwards only tidies up. What cannot 
 
 from __future__ import annotations
 
-from pbx_core.domain.calls import control, joining, originating, stages, taping, transfer
+from pbx_core.domain.calls import control, joining, originating, queueing, stages, taping, transfer
 from pbx_core.domain.calls.commands import Close, Command, Hangup, Note
 from pbx_core.domain.calls.events import CALLER, CallEvent, EventType
 from pbx_core.domain.calls.nodes_json import routed_of
-from pbx_core.domain.calls.state import Call, Closed, Ending, Leg, LegState, New, Outcome, Routing, Talking
-from pbx_core.domain.calls.turn import LINGER, NORMAL, Turn, free_name, opposite
+from pbx_core.domain.calls.state import Call, Closed, Ending, Leg, LegState, New, Outcome, Queueing, Routing, Talking
+from pbx_core.domain.calls.turn import LIFE, LINGER, NORMAL, Turn, free_name, opposite
 from pbx_core.domain.nodes import HOPS_MAX, Origin
 from pbx_core.domain.records import Disposition, from_json
 from pbx_core.errors import InvalidTransition
 
+LIFE_S = 43_200.0  # no call is older, whatever stage it hangs in
 LINGER_S = 3.0  # a phone that does not confirm its BYE holds the record back no longer than this
 # what is written down and changes nothing: the echo of our own notes, and measurements
 FACTS = frozenset(
@@ -96,6 +97,7 @@ def _open(turn: Turn) -> None:
         origin=from_json(Origin, origin) if origin else Origin("extension", number, name, number),
         language=str(detail.get("language", "en")),
     )
+    turn.timer(LIFE, LIFE_S)
     if detail.get("originate"):
         originating.enter(turn, detail["originate"])
         return
@@ -117,6 +119,8 @@ def _happened(turn: Turn) -> None:
         _timer(turn)
     elif kind is EventType.ADOPTED:
         joining.adopted(turn)
+    elif kind is EventType.QUEUE_OFFER and not isinstance(turn.call.stage, Queueing):
+        queueing.decline(turn)
     elif kind in FACTS or isinstance(turn.call.stage, Ending):
         return
     elif kind is EventType.ROUTED:
@@ -203,6 +207,8 @@ def _timer(turn: Turn) -> None:
     if name == LINGER:
         turn.set(stage=Closed())
         turn.do(Close())
+    elif name == LIFE:
+        turn.end(Disposition.FAILED, f"no call lasts longer than {LIFE_S:g} s")
     elif name == taping.PAUSE:
         taping.resume(turn, "limit")
     else:

@@ -82,8 +82,7 @@ def _offer(turn: Turn) -> None:
     stage, detail = turn.stage(Queueing), turn.event.detail
     agents = [from_json(Target, agent) for agent in detail.get("agents", ())]
     if stage.leaving:
-        _report(turn, str(detail["offer_id"]), "", tuple((a.number, fork.CANCELLED) for a in agents))
-        return
+        return decline(turn)
     if stage.offer_id:
         _end_offer(turn, "")
     turn.set(stage=replace(turn.stage(Queueing), offer_id=str(detail["offer_id"])))
@@ -97,6 +96,12 @@ def _offer(turn: Turn) -> None:
         shown=ringing.shown_by(turn),
     )
     _go_on(turn, begun)
+
+
+def decline(turn: Turn) -> None:
+    """An offer that crossed the caller's leaving: nobody rings."""
+    agents = [from_json(Target, agent) for agent in turn.event.detail.get("agents", ())]
+    _report(turn, str(turn.event.detail["offer_id"]), "", tuple((a.number, fork.CANCELLED) for a in agents))
 
 
 def _go_on(turn: Turn, progress: fork.Progress) -> None:

@@ -23,7 +23,7 @@ from pbx_core.domain.calls import (
     voicemail,
 )
 from pbx_core.domain.calls.events import EventType
-from pbx_core.domain.calls.turn import LINGER, MAX, RING, Turn
+from pbx_core.domain.calls.turn import LIFE, LINGER, MAX, RING, Turn
 
 
 def _routing(turn: Turn) -> None:
@@ -71,7 +71,18 @@ LEAVE: dict[type, Callable[[Turn], None]] = {
 }
 TIMERS = frozenset(  # names; of code and dial what follows a colon is the leg
     {
-        *(RING, MAX, LINGER, queueing.OFFER, queueing.WAIT, queueing.SAY, menu.KEY, menu.DIGIT, voicemail.MESSAGE),
+        *(
+            RING,
+            MAX,
+            LIFE,
+            LINGER,
+            queueing.OFFER,
+            queueing.WAIT,
+            queueing.SAY,
+            menu.KEY,
+            menu.DIGIT,
+            voicemail.MESSAGE,
+        ),
         *(parking.PARK, parking.RETURNING, taping.PAUSE, taping.NOTICE, codes.CODE, codes.DIAL),
     }
 )

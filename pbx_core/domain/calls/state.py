@@ -309,17 +309,21 @@ class Call:
 
     @property
     def doing(self) -> str:
-        """What others may see and join: routing, ringing, talking, parked, waiting, menu … ending, closed."""
+        """What others may see and join: routing, ringing, talking, parked, waiting, menu … ending, closed. A queued
+        call rings while an agent's phone does."""
+        if isinstance(self.stage, Queueing) and self.stage.fork is not None:
+            return "ringing"
         return _DOING[type(self.stage)]
 
     @property
     def extensions(self) -> tuple[str, ...]:
-        """Our extensions that ring or talk in this call."""
-        numbers = [leg.number for leg in self.legs.values() if leg.internal and leg.number and leg.state != "leaving"]
-        fork = getattr(self.stage, "fork", None)
-        for attempt in fork.attempts.values() if fork else ():
-            numbers.extend(t.number for t in attempt.targets if not t.outside)
-        return tuple(dict.fromkeys(numbers))
+        """Our extensions that talk in this call; of one that rings, those whose phones ring."""
+        fork: Fork | None = getattr(self.stage, "fork", None)
+        if fork is not None:
+            targets = (t for attempt in fork.attempts.values() for t in attempt.targets)
+            return tuple(dict.fromkeys(t.number for t in targets if not t.outside))
+        legs = (leg for leg in self.legs.values() if leg.state is not LegState.LEAVING)
+        return tuple(dict.fromkeys(leg.number for leg in legs if leg.internal and leg.number))
 
 
 _DOING: dict[type, str] = {

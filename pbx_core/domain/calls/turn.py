@@ -29,7 +29,7 @@ from pbx_core.domain.records import Disposition, Party
 from pbx_core.errors import InvalidTransition
 
 NORMAL = "Normal Clearing"
-RING, MAX, LINGER = "ring", "max", "linger"  # timers that more than one stage knows
+RING, MAX, LIFE, LINGER = "ring", "max", "life", "linger"  # timers that more than one stage knows
 MUSIC = ("music:default",)
 SYSTEM = "system"
 S = TypeVar("S", bound=Stage)
