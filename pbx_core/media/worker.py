@@ -144,10 +144,11 @@ class Worker:
             _log.error("rows of the predecessor not removed", extra={"reason": str(error.orig), "alarm": True})
 
     def _room(self, legs: int) -> bool:
-        """Whether so many dialogs may begin; the INVITE that asks is counted by the engine already."""
+        """Whether so many dialogs may begin; the INVITE that asks is counted by the engine already. Each one whose way
+        is still asked will need another."""
         if self.draining or self.overloaded or not self._diary.healthy:
             return False
-        return self._floor.port.legs_in_use() + legs <= self._legs
+        return self._floor.port.legs_in_use() + self._arrivals.asking + legs <= self._legs
 
     # what comes from outside
 

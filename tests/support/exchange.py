@@ -31,7 +31,7 @@ RTP_PORTS = 60  # of one process of phones
 
 @dataclass
 class Exchange:
-    """A running edge and worker with phones; every extension has a phone in a process of its own."""
+    """A running edge and worker with phones: `phones` gives the process in which an extension's phone is."""
 
     worker: WorkerProcess
     sip_port: int
@@ -63,26 +63,27 @@ class Exchange:
 
 
 @contextmanager
-def exchange(directory_: Path, model: str, numbers: Sequence[str], **settings: Any) -> Iterator[Exchange]:
-    """Start it, everybody signed in; ended at the end."""
+def exchange(directory_: Path, model: str, boxes: Sequence[str], **settings: Any) -> Iterator[Exchange]:
+    """Start it, everybody signed in; ended at the end. boxes: numbers whose phones share a process, by commas."""
     sip = {"sip_host": "127.0.0.1", "sip_port": free_port(), "sip_tls_port": free_port(), **settings}
     worker = WorkerProcess(directory_, model="", **sip)
     clock = SystemClock()
     tenant = directory.add_tenant(worker.db, clock, "Acme", DOMAIN)
-    for number in numbers:
+    for number in ",".join(boxes).split(","):
         directory.add_extension(worker.db, clock, tenant, number, f"pw-{number}")
     models.apply(worker.db, clock, tenant.tenant_id, modelfile.read_toml(model), "test")
-    rtp = free_range(RTP_PORTS * len(numbers))
+    rtp = free_range(RTP_PORTS * len(boxes))
     with ExitStack() as stack:
         stack.callback(worker.close)
         stack.enter_context(_edge(worker, directory_))
         worker.start()
         made = Exchange(worker, int(sip["sip_port"]), tenant.tenant_id)
-        for n, number in enumerate(numbers):
+        for n, numbers in enumerate(boxes):
             box = stack.enter_context(Phones(rtp_port=rtp + RTP_PORTS * n, rtp_ports=RTP_PORTS))
-            made.phones[number] = box
-            box.register(number, number, DOMAIN, f"pw-{number}", made.edge(), Plan(), name=f"Phone {number}")
-            assert box.wait("registered", account=number)["status"] == 200
+            for number in numbers.split(","):
+                made.phones[number] = box
+                box.register(number, number, DOMAIN, f"pw-{number}", made.edge(), Plan(), name=f"Phone {number}")
+                assert box.wait("registered", account=number)["status"] == 200
         yield made
 
 

@@ -38,9 +38,10 @@ class WorkerProcess:
     """`callbench worker --slot 0`. Extra settings by keyword; sipp peers play the edge on `internal_port`. model: of
     the tenant whose calls the scenarios of edge_role carry; "" leaves the database empty."""
 
-    def __init__(self, directory: Path, *, model: str = MODEL, **settings: Any) -> None:
+    def __init__(self, directory: Path, *, model: str = MODEL, slots: int = 1, **settings: Any) -> None:
+        """slots: so many workers, the first of them watched by row(), term() and kill()."""
         self.directory = directory
-        self.port = free_port()
+        self.port = free_port() if slots == 1 else free_range(slots)
         self.internal_port = free_port()
         rtp = free_range(600)
         values = {
@@ -58,6 +59,7 @@ class WorkerProcess:
         self._media_port = rtp + 200
         self.process: subprocess.Popen[bytes] | None = None
         self._peers: list[subprocess.Popen[bytes]] = []
+        self._slots = slots
 
     def furnish(self, model: str) -> None:
         """Put a model in force for the tenant whose calls the scenarios carry, everybody being signed in."""
@@ -75,10 +77,17 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Start it and wait until it serves."""
-        log = (self.directory / "worker.log").open("ab")
-        command = [sys.executable, "-m", "pbx_core.cli", "--data", str(self.settings.data), "worker", "--slot", "0"]
-        self.process = subprocess.Popen(command, env={**os.environ, **self.environment}, stdout=log, stderr=log)
+        self.process = self._run(0)
+        self._peers += [self._run(slot) for slot in range(1, self._slots)]
         until(self.row, what="worker on the board")
+        wanted = {f"worker-{slot}" for slot in range(self._slots)}
+        until(lambda: wanted <= {s.name for s in services.all_services(self.db)}, 30.0, what="all workers on the board")
+
+    def _run(self, slot: int) -> subprocess.Popen[bytes]:
+        log = (self.directory / "worker.log").open("ab")
+        command = [sys.executable, "-m", "pbx_core.cli", "--data", str(self.settings.data), "worker"]
+        environment = {**os.environ, **self.environment}
+        return subprocess.Popen([*command, "--slot", str(slot)], env=environment, stdout=log, stderr=log)
 
     def row(self) -> services.Service | None:
         """Its row on the board, while it lives."""

@@ -66,6 +66,15 @@ def test_without_room_for_another_leg_the_edge_is_sent_on(stage: Stage) -> None:
     assert len(stage.events("opened")) == 6
 
 
+def test_calls_whose_way_is_still_asked_count_with_both_their_legs(stage: Stage) -> None:
+    for _ in range(8):
+        stage.calls("101", "102")
+    stage.run(0.3)
+    assert len(stage.events("opened")) == 4, "eight dialogs came at once, four of them leave room for both legs"
+    assert stage.engine.legs_in_use() == 8
+    assert stage.events("dial_failed") == []
+
+
 def test_a_stopping_worker_takes_no_calls(stage: Stage) -> None:
     stage.worker.drain()
     stage.calls("101", "102")
