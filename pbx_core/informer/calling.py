@@ -46,7 +46,8 @@ class NotMade:
 
 
 def make(settings: Settings, db: sa.Engine, clock: Clock, call: Call) -> Made | NotMade:
-    """Ask the worker with the most room to make the call. Asked once only: who gives no answer may have begun."""
+    """Ask the worker with the most room to make the call. Asked once only: who gives no answer may have begun. What is
+    raised was raised before anybody was asked."""
     target = _target(db, clock, call)
     if isinstance(target, NotMade):
         return target

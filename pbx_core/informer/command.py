@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from pbx_core import log
+from pbx_core import feed, log
 from pbx_core.clock import SystemClock
 from pbx_core.errors import ConfigError
-from pbx_core.feed import Journal
 from pbx_core.informer.informer import Informer, run_round
+from pbx_core.informer.operator import PRODUCER
 from pbx_core.settings import Settings, load
 from pbx_core.store import engine, heartbeat
 
@@ -28,7 +28,10 @@ def informer(data: Path) -> None:
     log.setup(NAME, settings.log_level)
     db, clock, stop = engine.connect(settings), SystemClock(), heartbeat.stop_event()
     with _alone(settings):
-        journal = Journal(settings.journal_dir, NAME, clock)
+        for producer in (NAME, PRODUCER):
+            for orphan in feed.orphans(settings.journal_dir, producer):
+                orphan.close(clock)  # of a killed predecessor, of a command that was broken off: nothing follows
+        journal = feed.Journal(settings.journal_dir, NAME, clock)
         worker = Informer(settings, db, clock, journal)
         with heartbeat.announced(db, clock, NAME, lambda: {"calls_made": worker.started}):
             while not stop.wait(run_round(worker)):

@@ -14,7 +14,7 @@ from pbx_core.domain.model import Model
 from pbx_core.domain.records import InformRecord, QueueEvent
 from pbx_core.errors import Unavailable
 from pbx_core.feed import Journal
-from pbx_core.informer.calling import Call, NotMade, make
+from pbx_core.informer.calling import Call, Made, NotMade, make
 from pbx_core.informer.results import Results
 from pbx_core.settings import Settings
 from pbx_core.store import callbacks, campaigns, live, models
@@ -102,7 +102,7 @@ class Informer:
                 continue
             began = True
             call = Call(taken.tenant_id, call_id, "callback", taken.number, "", f"queue:{taken.queue}")
-            made = make(self._settings, self._db, self._clock, call)
+            made = self._make(call)
             if isinstance(made, NotMade) and made.lasting:
                 callbacks.ended(self._db, self._clock, self._tell_queue, taken.tenant_id, call_id, made.reason)
             elif isinstance(made, NotMade):
@@ -133,7 +133,7 @@ class Informer:
         """Make the call of a try; False when there is no room for any now."""
         then = PREFIX + taken.campaign_id
         call = Call(taken.tenant_id, taken.call_id, "informing", taken.number, running.rules.shown, then)
-        made = make(self._settings, self._db, self._clock, call)
+        made = self._make(call)
         if not isinstance(made, NotMade):
             self.started += 1
             return True
@@ -143,6 +143,14 @@ class Informer:
         campaigns.withdraw(self._db, self._clock, taken)
         _log.info("informing waits", extra={"tenant_id": taken.tenant_id, "reason": made.reason})
         return False
+
+    def _make(self, call: Call) -> Made | NotMade:
+        """Ask for a call; a fault before anybody was asked (a tenant's model, say) puts it off and stops no other."""
+        try:
+            return make(self._settings, self._db, self._clock, call)
+        except Exception as error:  # noqa: BLE001  item of the outer loop: `make` raises only what came before asking
+            _log.exception("a call could not be prepared", extra={"tenant_id": call.tenant_id, "call_id": call.call_id})
+            return NotMade(f"{type(error).__name__}: {error}", lasting=False)
 
     def _finish(self, taken: campaigns.Try, result: Result) -> None:
         campaigns.finish(self._db, self._clock, self._tell_inform, taken, result)

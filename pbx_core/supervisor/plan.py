@@ -24,10 +24,10 @@ class ProcessSpec:
 
 
 def fixed_processes(transcribers: int) -> list[ProcessSpec]:
-    """Everything but the workers. Stopping goes: informer and workers (their goodbyes still pass the edge), edge,
-    recorder, transcribers, ingest (takes in the last lines), api, web."""
+    """Everything but the workers. Stopping goes: informer (begins no more calls), workers (their goodbyes still pass
+    the edge), edge, recorder, transcribers, ingest (takes in the last lines), api, web."""
     return [
-        ProcessSpec("informer", ("informer",), 0),
+        ProcessSpec("informer", ("informer",), -1),
         ProcessSpec("edge", ("edge",), 1),
         ProcessSpec("recorder", ("recorder",), 2),
         ProcessSpec("keeper", ("keeper",), 2),

@@ -23,7 +23,7 @@ from pbx_core.feed import Journal
 from pbx_core.informer.informer import BUSY_S, IDLE_S, NO_TRACE_S, Informer
 from pbx_core.store import campaigns, models, services
 from pbx_core.store.acd import Acd, Joined
-from pbx_core.store.schema import binding, campaign_number, campaign_try, opt_out, queue_call
+from pbx_core.store.schema import binding, campaign_number, campaign_try, opt_out, pbx_model, queue_call
 from tests.conftest import World
 from tests.support.callmaker import ANSWERED, callmaker, closed, key
 from tests.support.waiting import until
@@ -50,17 +50,19 @@ class Town:
 
     def __init__(self, world: World) -> None:
         self.world, self.clock, self.tenant_id = world, Ahead(), world.acme.tenant_id
-        model = Model(
-            extensions=models.active(world.db, self.tenant_id)[1].extensions,
-            trunks=(Trunk("carrier", "192.0.2.7"),),
-            dids=(Did("+493011111", "extension:101"),),
-            outbound=Outbound(country="DE"),
-            queues=(QueueModel("sales", "Sales", (QueueMember("101", always=True),)),),
-        )
-        models.apply(world.db, world.clock, self.tenant_id, model, "test")
+        models.apply(world.db, world.clock, self.tenant_id, self.model_for("+493011111"), "test")
         self.model = models.active(world.db, self.tenant_id)[1]
         self.journal = Journal(world.settings.journal_dir, "informer", self.clock)
         self.informer = Informer(world.settings, world.db, self.clock, self.journal)
+
+    def model_for(self, did: str) -> Model:
+        return Model(
+            extensions=models.active(self.world.db, self.tenant_id)[1].extensions,
+            trunks=(Trunk("carrier", "192.0.2.7"),),
+            dids=(Did(did, "extension:101"),),
+            outbound=Outbound(country="DE"),
+            queues=(QueueModel("sales", "Sales", (QueueMember("101", always=True),)),),
+        )
 
     def campaign(self, *numbers: str, rules: Rules = RULES) -> str:
         made = campaigns.create(self.world.db, self.clock, self.tenant_id, "water", rules, numbers, "test")
@@ -220,6 +222,25 @@ def test_a_call_whose_worker_was_killed_ends_by_what_its_successor_writes(town: 
     assert (town.numbers(), town.state(campaign_id)) == ({ANN: "reached"}, "done")
 
 
+def test_a_broken_model_puts_its_own_calls_off_and_no_others(town: Town) -> None:
+    birch = town.world.birch.tenant_id
+    models.apply(town.world.db, town.world.clock, birch, town.model_for("+493022222"), "test")
+    town.campaign(ANN)
+    other = campaigns.create(town.world.db, town.clock, birch, "x", RULES, [BOB], "test")
+    campaigns.act(town.world.db, town.clock, birch, other, "start")
+    with town.world.db.begin() as connection:
+        broken = pbx_model.c.tenant_id == town.tenant_id
+        connection.execute(sa.update(pbx_model).where(broken).values(document="{", created_at=1.0))
+    with callmaker(town.world.settings, town.world.db, clock=town.clock) as maker:
+        maker.answers = {BOB: [[ANSWERED, key("1", f"inform:{other}"), closed()]]}
+        town.informer.step()
+        town.informer.step()
+    assert maker.numbers() == [BOB]
+    with town.world.db.connect() as connection:
+        rows = connection.execute(sa.select(campaign_number)).all()
+    assert {r.number: (r.state, r.tries) for r in rows} == {ANN: ("ready", 0), BOB: ("acknowledged", 1)}
+
+
 def test_an_idle_informer_asks_seldom_and_writes_nothing(town: Town) -> None:
     assert town.informer.step() == IDLE_S
     town.campaign(ANN)
@@ -331,4 +352,7 @@ def test_kill_9_in_the_middle_never_calls_a_number_twice_in_one_attempt(town: To
     assert max(Counter(maker.numbers()).values()) == 1  # one attempt each, for all answered
     assert deaths >= 3
     results = Counter(r.call_id for r in town.records("inform"))  # type: ignore[attr-defined]
+    directory = town.world.settings.journal_dir
+    town.journal.close()  # ours; those of the killed ones were ended by their successors
+    assert all(feed.is_complete(directory / s) for s in feed.segments(directory))
     assert max(results.values()) <= 2  # a line twice is harmless: its id is the call's
