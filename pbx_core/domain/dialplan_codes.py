@@ -74,7 +74,7 @@ def code(way: Way, digits: str) -> Answer:
 def change(way: Way, rest: str) -> Answer:
     """A setting of the caller's own."""
     what, _, value = rest.partition(":")
-    own = way.model.book.extensions.get(way.origin.number) if way.origin.kind == "extension" else None
+    own = way.model.book.extensions.get(way.own_phone)
     if own is None:
         return way.end("no_right", "only an extension changes its settings", f"change {what}")
     if what not in CHANGEABLE:
@@ -106,7 +106,7 @@ def _unreachable(way: Way, value: str, own: Extension) -> Answer:
 
 def pickup(way: Way, number: str) -> Answer:
     """Take a call that rings: at an extension, or in a pickup group of the caller's."""
-    own = way.caller
+    own = way.model.book.extensions.get(way.own_phone)
     if own is None:
         return way.end("no_right", "only an extension picks up", "pickup")
     called = way.model.book.extensions.get(number)
@@ -133,7 +133,7 @@ def retrieve(way: Way, slot: str) -> Answer:
 
 def supervise(way: Way, how: JoinHow, number: str) -> Answer:
     """Listen to, whisper into or join the conversation of an extension, with the right to."""
-    own = way.caller if way.origin.kind == "extension" else None
+    own = way.model.book.extensions.get(way.own_phone)
     place = f"{how} {number}"
     if own is None or not ({"*", number} & set(own.supervises)) or number == own.number:
         return way.end("no_right", f"{way.origin.number} does not supervise {number}", place)

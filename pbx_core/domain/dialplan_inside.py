@@ -164,7 +164,7 @@ def voicemail(way: Way, number: str) -> Answer:
 def mailbox(way: Way, number: str) -> Answer:
     """Hear the messages: of one's own mailbox only."""
     place = f"mailbox {number}"
-    if way.origin.kind != "extension" or way.origin.number != number or number not in way.model.book.extensions:
+    if way.own_phone != number or number not in way.model.book.extensions:
         return way.end("no_right", "a mailbox is opened from its own extension only", place)
     kept = way.facts.messages.get(number, ())
     way.say(place, f"{len(kept)} messages")

@@ -64,6 +64,12 @@ class Way:
         return Hangup(status, reason, cause, (phrase(key, self.language),) if key else ())
 
     @property
+    def own_phone(self) -> str:
+        """The extension whose phone dialled this itself, "" for everything else: what is somebody's own (messages,
+        settings, supervision) is not for those whom he transfers or forwards there."""
+        return self.origin.number if self.origin.kind == "extension" and len(self.visited) <= 1 else ""
+
+    @property
     def caller(self) -> Extension | None:
         """The extension whose rights count, if there is one."""
         return self.model.book.extensions.get(self.origin.extension)

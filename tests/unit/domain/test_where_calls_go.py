@@ -392,6 +392,13 @@ def test_codes_without_the_right_or_the_target_are_refused(caller: str, dialled:
     assert where(asked(caller, dialled, neighbours=CALLS)) == stands
 
 
+@pytest.mark.parametrize("dialled", ["*97", "*78", "*72102", "*45", "*8", "**102", "*31103", "*33103"])
+def test_nobody_is_transferred_to_what_is_somebodys_own(dialled: str) -> None:
+    """101 is asked whose target this is, in the middle of a call with somebody else: he would hear 101's messages."""
+    assert where(asked("101", dialled, neighbours=CALLS)) != "no_right 403"
+    assert where(asked("101", dialled, neighbours=CALLS, visited=("extension:101",))) == "no_right 403"
+
+
 @pytest.mark.parametrize(
     ("dialled", "what", "value"),
     [
