@@ -6,10 +6,25 @@ import pytest
 
 from pbx_core.errors import PeerError
 from pbx_core.media import cpu
-from pbx_core.media.invite import name_addr, parse, visible
+from pbx_core.media.invite import name_addr, parse, refer_to, visible
 from pbx_core.media.stream import StreamWatch
 from pbx_core.media.wiring import Wiring
-from tests.unit.media.test_worker import INVITE, TENANT
+
+TENANT = "a" * 32
+INVITE = "\r\n".join(
+    [
+        "INVITE sip:102@acme.test SIP/2.0",
+        'From: "Alice" <sip:101@acme.test>;tag=1',
+        "To: <sip:102@acme.test>",
+        "Call-ID: one@phone",
+        "CSeq: 1 INVITE",
+        f"X-Tenant: {TENANT}",
+        "X-Auth-User: 101",
+        "X-Source: udp:192.0.2.7:5060",
+        "",
+        "v=0",
+    ]
+)
 
 
 def test_a_phone_is_gone_after_so_long_without_a_packet_and_that_is_told_once() -> None:
@@ -128,8 +143,39 @@ def test_a_leg_without_a_port_yet_is_wired_when_it_has_one() -> None:
 
 def test_what_the_edge_says_is_read() -> None:
     wish = parse(INVITE.replace("From:", "f :").replace("Call-ID", "i"))
-    assert (wish.tenant_id, wish.domain, wish.caller_number, wish.callee_number) == (TENANT, "acme.test", "101", "102")
+    assert (wish.tenant_id, wish.domain, wish.caller_number, wish.dialled) == (TENANT, "acme.test", "101", "102")
+    assert (wish.caller_name, wish.trunk_id) == ("Alice", "")
     assert (wish.sip_call_id, wish.source) == ("one@phone", "udp:192.0.2.7:5060")
+
+
+def test_a_call_of_a_trunk_is_its_did_and_not_a_phone() -> None:
+    trunk = "X-Trunk: main\r\nX-Did: +996312000000\r\nX-Caller: +4930123456\r\nX-Overflow: 1"
+    wish = parse(INVITE.replace("X-Auth-User: 101", trunk))
+    assert (wish.trunk_id, wish.did, wish.caller_number, wish.overflow) == (
+        "main",
+        "+996312000000",
+        "+4930123456",
+        True,
+    )
+    assert (wish.origin.kind, wish.origin.extension) == ("trunk", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("<sip:103@acme.test>", ("103", "")),
+        ("sip:103@acme.test", ("103", "")),
+        ('"Bob" <sip:103@acme.test?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2>', ("103", "a@b")),
+    ],
+)
+def test_what_a_transfer_names(value: str, expected: tuple[str, str]) -> None:
+    assert refer_to(value) == expected
+
+
+@pytest.mark.parametrize("value", ["", "<>", "http://evil.test/", "<sip:@acme.test>"])
+def test_a_transfer_to_no_number_is_refused(value: str) -> None:
+    with pytest.raises(PeerError):
+        refer_to(value)
 
 
 @pytest.mark.parametrize(
