@@ -116,6 +116,7 @@ class CarrierCall(Relaying):
 
     def _broken(self, reason: str) -> None:
         line = self._line
+        line.turn += 1
         line.circuit.failed(reason, self.context.timers.time())
         _log.warning(
             "call not taken by a trunk",

@@ -29,7 +29,7 @@ from pbx_core.edge.tls import server_context, write_secret
 from pbx_core.edge.transactions import Layer, Timers
 from pbx_core.edge.trunks import Book, Trunks
 from pbx_core.edge.upkeep import Upkeep
-from pbx_core.errors import ConfigError, Unavailable
+from pbx_core.errors import CallbenchError, ConfigError, Unavailable
 from pbx_core.netaddr import public_address
 from pbx_core.settings import Settings
 from pbx_core.sip.digest import Nonces
@@ -128,11 +128,18 @@ async def _keep_open(edge: Edge, network: Network) -> None:
 
 
 def _load(settings: Settings, db: sa.Engine, tenant_id: str) -> Book | None:
-    """One tenant's model and the passwords of his trunks."""
+    """One tenant's model and the passwords of his trunks; None when there is none that can be read."""
     tenant = directory.tenant_by_id(db, tenant_id)
     if tenant is None:
         return None
-    _, model = models.active(db, tenant_id)
+    try:
+        _, model = models.active(db, tenant_id)
+    except (CallbenchError, ValueError, TypeError, KeyError) as error:  # a document of another version
+        _log.error(
+            "model cannot be read; going on with the one before",
+            extra={"tenant_id": tenant_id, "reason": repr(error)[:300]},
+        )
+        return None
     passwords = {}
     for trunk in model.trunks:
         try:

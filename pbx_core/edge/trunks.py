@@ -59,6 +59,7 @@ class Line:
     rate: Bucket
     circuit: Circuit = field(default_factory=Circuit)
     signin: SignIn = field(default_factory=SignIn)
+    turn: int = 0  # which of the carrier's addresses is asked; the next one after each that did not reply
 
     @property
     def key(self) -> tuple[str, str]:
@@ -124,6 +125,9 @@ class Trunks:
             for address in self.names.addresses(line.trunk.host):
                 self._hosts.setdefault(address, []).append(line)
             self._networks += [(network, line) for text in line.trunk.addresses if (network := _network(text))]
+        self._vouch()
+
+    def _vouch(self) -> None:
         for host in self._hosts:
             self.on_known(host)
 
@@ -154,6 +158,7 @@ class Trunks:
     def arrival(self, request: SipRequest, flow: Flow) -> Arrival | None:
         """Whose public number a carrier calls; None when it is no number that this carrier may bring calls for."""
         here = self.at(flow.host)
+        self.on_known(flow.host)
         signed = self._tokens.get(sip.uri(request.uri).user or "")
         if signed is not None and signed in here:
             book = self._books[signed.tenant_id]
@@ -192,10 +197,11 @@ class Trunks:
     def reach(self, line: Line, done: Reached) -> None:
         """Give `done` a flow to the carrier, or None when its name is not known or it does not take a connection."""
         addresses = self.names.addresses(line.trunk.host)
-        if not addresses or self._is_us(addresses[0], line.trunk.port):
+        address = addresses[line.turn % len(addresses)] if addresses else ""
+        if not address or self._is_us(address, line.trunk.port):
             done(None)
             return
-        flow = Flow(line.trunk.transport, addresses[0], line.trunk.port)
+        flow = Flow(line.trunk.transport, address, line.trunk.port)
         if self._wire.alive(flow):
             done(flow)
         else:
@@ -242,6 +248,7 @@ class Trunks:
                     book = await asyncio.to_thread(load, tenant_id)
                     if book is not None:
                         books[tenant_id] = book
+                self._vouch()
                 if now != seen:
                     books = {tenant_id: book for tenant_id, book in books.items() if tenant_id in now}
                     self.apply(books)

@@ -123,6 +123,7 @@ class Upkeep:
             line.signin, pause_s = before.granted(response, line.token, now)
         else:
             line.signin, pause_s = before.refused(status, response)
+            line.turn += response is None
         self._next[line.key] = now + pause_s
         if bool(before.reason) != bool(line.signin.reason) or not before.until:
             _log.info(
@@ -136,6 +137,7 @@ class Upkeep:
         def end(answered: bool) -> None:
             if not ended[0]:
                 ended[0] = True
+                line.turn += not answered
                 line.circuit.probed(answered)
 
         def heard(response: SipResponse | None) -> None:

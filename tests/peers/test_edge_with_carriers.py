@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import struct
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ import pytest
 import sqlalchemy as sa
 
 from pbx_core.domain.model import Did, Outbound, Trunk
+from pbx_core.edge.tls import self_signed
 from pbx_core.store import models, secrets, services
 from pbx_core.store.schema import trunk_state
 from tests.conftest import World
@@ -164,6 +168,39 @@ def test_we_register_and_a_call_comes_to_our_contact(world: World, tmp_path: Pat
         assert called.wait(15) == 0
     got = (tmp_path / f"carrier-{worker}.msg").read_text()
     assert f"INVITE sip:{DID}@acme.test" in got and "X-Trunk: main" in got and "X-Caller: +491701234567" in got
+
+
+@contextmanager
+def tls_carrier(directory: Path) -> Iterator[tuple[int, Path]]:
+    """A carrier on TLS that refuses the first call with 486; its port, and the certificate to trust."""
+    certificate, key = self_signed(directory, "127.0.0.1", datetime.now(UTC))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def serve() -> None:
+        try:
+            with context.wrap_socket(listener.accept()[0], server_side=True) as stream:
+                lines = stream.recv(65536).decode().split("\r\n")
+                kept = [line for line in lines if line.startswith(("Via:", "From:", "To:", "Call-ID:", "CSeq:"))]
+                stream.sendall("\r\n".join(["SIP/2.0 486 Busy", *kept, "Content-Length: 0", "", ""]).encode())
+                stream.recv(65536)  # the ACK
+        except OSError:  # the edge does not trust us
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1], certificate
+        thread.join(10)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_carrier_on_tls_is_called_if_its_certificate_fits(world: World, tmp_path: Path, trusted: bool) -> None:
+    with tls_carrier(tmp_path / "carrier") as (port, certificate):
+        settings = {"trunk_tls_ca": certificate} if trusted else {}
+        with edge_with(world, Trunk("main", "127.0.0.1", port=port, transport="tls"), **settings) as edge:
+            busy = sip.progress() + sip.receive("486") + sip.ack_failure()
+            dials(world, edge, tmp_path, busy if trusted else refused("503", "no_reply"))
 
 
 def test_every_message_is_shown_to_a_capture_server(world: World, tmp_path: Path) -> None:

@@ -280,6 +280,14 @@ def test_a_trunk_whose_name_is_not_found_is_passed_over_at_once(net: Net) -> Non
     assert net.time.time() - before < 0.5
 
 
+def test_the_next_address_of_a_name_is_asked_after_one_that_did_not_reply(net: Net) -> None:
+    net.office(Model(trunks=(Trunk("main", "carrier.test"),), dids=(Did(SHOWN, "extension:101"),)))
+    net.edge.trunks.names._held["carrier.test"] = ("203.0.113.8", CARRIER)
+    carrier(net)
+    worker = net.worker()
+    assert [call(net, worker).status_code for _ in range(3)] == [408, 200, 200]
+
+
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
 def test_connections_to_a_carrier_are_opened_and_used_again(net: Net, transport: str) -> None:
     net.office(office(transport=transport, port=5066))
