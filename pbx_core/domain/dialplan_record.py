@@ -42,7 +42,7 @@ def policy(way: Way, called: Iterable[Extension], places: Iterable[Place], *, ou
 
 
 def _direction(way: Way, outside: bool) -> str:
-    if way.origin.kind == "trunk":
+    if way.origin.kind == "trunk" or way.origin.did:  # also when somebody of ours transferred it
         return "inbound"
     return "outbound" if outside or way.origin.kind == "system" else "internal"
 

@@ -88,7 +88,8 @@ class Way:
     def language(self) -> str:
         """In which the caller is spoken to: his own, that of the number he called, or the tenant's first."""
         model, origin = self.model, self.origin
-        if origin.kind == "extension" and (own := model.book.extensions.get(origin.number)) and own.language:
+        own = model.book.extensions.get(origin.number)
+        if origin.kind == "extension" and not origin.did and own and own.language:
             return own.language
         did = model.book.dids.get(origin.did)
         return (did.language if did else "") or (model.languages[0] if model.languages else "en")

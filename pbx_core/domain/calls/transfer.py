@@ -129,7 +129,8 @@ def _blind_after_all(turn: Turn, transfer: Transfer) -> None:
 
 def _ask(turn: Turn, transfer: Transfer, leg: Leg) -> None:
     """The target is dialled with the rights of who asked."""
-    origin = Origin("extension", leg.number, leg.title, leg.number)
+    began = turn.call.origin  # the number called stays: it decides on recording, and in whose name the call goes on
+    origin = Origin("extension", leg.number, leg.title, leg.number, did=began.did, trunk_id=began.trunk_id)
     turn.ask("transfer", transfer.target, origin)
 
 

@@ -334,6 +334,14 @@ def test_the_strictest_place_decides_on_recording(
     assert bool(node.record.announcement) == (mode != "never")
 
 
+def test_a_call_from_outside_stays_one_when_it_is_transferred() -> None:
+    """Calls inside are not recorded here; this one began outside."""
+    sender = replace(origin("101"), did=CITY, trunk_id="main")
+    node = resolve(OFFICE, facts(), Wish(sender, "102", visited=(f"did:{CITY}", "extension:101"))).node
+    assert isinstance(node, Ring)
+    assert (node.record.mode, node.record.rule) == ("always", "recording.default")
+
+
 def _extensions() -> dict[str, Any]:
     from pbx_core.domain.modelfile import to_document
 
