@@ -40,7 +40,9 @@ class Settings(BaseSettings):
     sip_connections_per_source_max: int = Field(default=200, description="of them from one address: an office's NAT")
     sip_idle_s: float = Field(default=4000.0, description="a silent connection is closed; > registration_max_s")
     sip_connect_s: float = Field(default=3.0, description="how long to try to reach a TCP phone whose connection broke")
-    trunk_tls_ca: Path | None = Field(default=None, description="PEM authorities trusted for TLS trunks; none: system's")
+    trunk_tls_ca: Path | None = Field(
+        default=None, description="PEM authorities trusted for TLS trunks; none: system's"
+    )
     hep_server: str = Field(default="", description="host:port of a HOMER server that is shown all SIP; empty: none")
     hep_node_id: int = Field(default=2001, ge=0, le=2**32 - 1, description="by which HOMER tells this machine apart")
     flood_requests_max: int = Field(default=16, description="unauthenticated requests per source within flood_window_s")

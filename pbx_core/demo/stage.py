@@ -173,7 +173,7 @@ class Stage:
 
 def _length_s(path: Path) -> float:
     with wave.open(str(path)) as file:
-        return float(file.getnframes()) / file.getframerate()
+        return float(file.getnframes() / file.getframerate())
 
 
 def _account(domain: str, number: str) -> str:
