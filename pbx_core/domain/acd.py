@@ -166,8 +166,9 @@ def is_empty(agents: Sequence[Agent]) -> bool:
 
 
 def offer_is_over(offered_at: float, queue: QueueModel, now: float) -> bool:
-    """Whether an offer begun then must have ended, reported or not (or was made by a clock that has been set back)."""
-    return not 0.0 <= now - offered_at <= queue.agent_ring_s + OFFER_SLACK_S
+    """Whether an offer begun then must have ended, reported or not. One from further ahead than the slack was made by a
+    clock that has been set back; one from just ahead by somebody who looked at the clock a moment later than we."""
+    return not -OFFER_SLACK_S <= now - offered_at <= queue.agent_ring_s + OFFER_SLACK_S
 
 
 def _wants(entry: Entry, now: float) -> bool:

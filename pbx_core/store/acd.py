@@ -137,6 +137,7 @@ class Acd:
         offers: dict[str, Offer] = {}
         if _mine(seen, worker, now):
             with write(self._db) as connection:
+                now = self._now()  # the lock may have been waited for: others have claimed since we looked
                 seen = line.snapshot(connection, tenant_id, model, queue, now)
                 for choice in _mine(seen, worker, now):
                     offers[choice.entry_id] = self._claim(connection, tenant_id, model, queue, choice, now)

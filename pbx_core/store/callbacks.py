@@ -69,8 +69,8 @@ def claim(
 ) -> Callback | None:
     """Take the entry for a call with this id; None when it is somebody else's turn by now, or it was given up."""
     tenant_id, queue_id, entry_id = due_
-    now = clock.now().timestamp()
     with write(db) as connection:
+        now = clock.now().timestamp()
         here = queue_call.c.tenant_id == tenant_id, queue_call.c.entry_id == entry_id
         row = connection.execute(sa.select(queue_call).where(*here)).one_or_none()
         if row is None:

@@ -107,6 +107,11 @@ def test_the_estimated_wait(place: int, agents: list[Agent], wait_s: float | Non
     assert acd.estimated_wait_s(queue(wrap_up_s=10.0), place, agents, NOW) == wait_s
 
 
+@pytest.mark.parametrize(("ago_s", "over"), [(0, False), (30, False), (30.1, True), (-1, False), (-15.1, True)])
+def test_an_offer_runs_out_and_one_from_just_ahead_of_our_look_at_the_clock_stands(ago_s: float, over: bool) -> None:
+    assert acd.offer_is_over(NOW - ago_s, queue(agent_ring_s=15.0), NOW) is over
+
+
 def test_refusals() -> None:
     busy = queue(length_max=2, on_empty="voicemail:1")
     line = [caller("a"), caller("b", 0, EntryState.CALLBACK)]

@@ -163,6 +163,16 @@ def test_who_serves_two_queues_is_offered_one_call_at_a_time_and_dnd_counts_in_a
     assert desk.offer("call-sales", "worker-sales")
 
 
+def test_a_worker_that_looked_at_the_clock_before_another_claimed_does_not_claim_the_same_agent(world: World) -> None:
+    desk = Desk(world)
+    desk.log_in("101")
+    desk.join("call-1")
+    desk.join("call-2", "worker-1")
+    assert desk.offer("call-1")
+    desk.clock.ahead(-2)
+    assert desk.offer("call-2", "worker-1") is None
+
+
 def test_who_lets_three_offers_ring_out_is_paused_and_one_answer_in_between_counts_anew(world: World) -> None:
     desk = Desk(world)
     desk.log_in("101")
