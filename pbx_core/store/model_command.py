@@ -16,7 +16,7 @@ from pbx_core.domain.model import Model
 from pbx_core.domain.modelcheck_values import hints
 from pbx_core.domain.modeldiff import diff
 from pbx_core.errors import InputError
-from pbx_core.store import models
+from pbx_core.store import audit, models
 from pbx_core.store.models import Applied
 from pbx_core.store.terminal import open_db, say, table, tenant_of
 
@@ -86,6 +86,7 @@ def apply(data: Path, file: Path, domain: str, comment: str, based_on: int | Non
         _, before = models.active(db, owner.tenant_id)
         done = models.apply(db, SystemClock(), owner.tenant_id, wanted, AUTHOR, comment, based_on=based_on)
         keep(done.passwords)
+    audit.note(db, SystemClock(), owner.tenant_id, None, "model_applied", str(done.version))
     tell_applied(done, owner.domain, before, wanted, secrets)
 
 
@@ -102,6 +103,7 @@ def undo(data: Path, domain: str, comment: str, secrets: Path | None) -> None:
         _, before = models.active(db, owner.tenant_id)
         done = models.undo(db, SystemClock(), owner.tenant_id, AUTHOR, comment)
         keep(done.passwords)
+    audit.note(db, SystemClock(), owner.tenant_id, None, "model_undone", str(done.version))
     tell_applied(done, owner.domain, before, models.active(db, owner.tenant_id)[1], secrets)
 
 

@@ -17,7 +17,7 @@ from pbx_core.domain.model import Extension, UserSettings
 from pbx_core.domain.modelcheck_values import EXTENSIONS_MAX, short_numbers
 from pbx_core.errors import InputError
 from pbx_core.settings import load
-from pbx_core.store import models, secrets, usersettings
+from pbx_core.store import audit, models, secrets, usersettings
 from pbx_core.store.model_command import AUTHOR, secrets_file, secrets_option, tell_applied, tenant_option
 from pbx_core.store.schema import trunk_state
 from pbx_core.store.terminal import clean_name, open_db, say, table, tenant_of
@@ -57,6 +57,7 @@ def numbers(data: Path, domain: str, count: int | None, first: str, names: Path 
         comment = f"{wanted} extensions from {made[0]}"
         done = models.apply(db, SystemClock(), owner.tenant_id, after, AUTHOR, comment, based_on=version)
         keep(done.passwords)
+    audit.note(db, SystemClock(), owner.tenant_id, None, "model_applied", str(done.version))
     tell_applied(done, owner.domain, before, after, secrets)
 
 
@@ -134,6 +135,7 @@ def trunk_secret(data: Path, trunk_id: str, domain: str, from_stdin: bool) -> No
     if not clear or len(clear) > SECRET_CHARS_MAX or not clear.isprintable():
         raise InputError(f"A password has 1 to {SECRET_CHARS_MAX} printable characters.", error_id="bad_secret")
     secrets.put(db, settings, SystemClock(), owner.tenant_id, secrets.trunk(trunk_id), clear)
+    audit.note(db, SystemClock(), owner.tenant_id, None, "trunk_secret_set", trunk_id)
     say(f"The password of {trunk_id} is kept, sealed with {settings.data / 'keys' / 'secret.key'}.")
 
 

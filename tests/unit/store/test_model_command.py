@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from pbx_core.errors import InputError
@@ -12,6 +13,7 @@ from pbx_core.store import directory, models, secrets
 from pbx_core.store.explain_command import explain_command
 from pbx_core.store.model_command import model
 from pbx_core.store.numbers_command import my, numbers, trunk
+from pbx_core.store.schema import audit
 from tests.conftest import World
 from tests.support.dialplan import CITY, OFFICE, OFFICE_TOML
 
@@ -131,3 +133,19 @@ def test_explain_shows_every_way_of_a_call(world: World) -> None:
 @pytest.mark.parametrize("words", [("show",), ("export",), ("history",), ("undo",), ("diff",)])
 def test_an_unknown_tenant_is_named(world: World, words: tuple[str, ...]) -> None:
     assert "no tenant with the domain 'cedar.test'" in _refusal(world, "model", *words, "--tenant", "cedar.test")
+
+
+def test_every_change_leaves_a_line_in_the_audit(world: World) -> None:
+    _lines(world, "model", "apply", str(OFFICE_TOML), *ACME)
+    _lines(world, "numbers", *ACME, "--first", "3", "--count", "2")
+    _lines(world, "model", "undo", *ACME)
+    _lines(world, "trunk", "secret", "main", *ACME, "--stdin", stdin="x\n")
+    with world.db.connect() as connection:
+        rows = connection.execute(sa.select(audit.c.tenant_id, audit.c.action, audit.c.object_id)).all()
+    acme = world.acme.tenant_id
+    assert [tuple(row) for row in rows] == [
+        (acme, "model_applied", "2"),
+        (acme, "model_applied", "3"),
+        (acme, "model_undone", "4"),
+        (acme, "trunk_secret_set", "main"),
+    ]
