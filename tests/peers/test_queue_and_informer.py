@@ -112,7 +112,7 @@ def test_a_caller_who_asks_for_it_is_called_back_and_talks_with_the_agent(tmp_pa
 def test_a_campaign_by_a_carrier_is_acknowledged_and_who_opts_out_is_not_called_again(tmp_path: Path) -> None:
     port = free_port()
     with ExitStack() as stack:
-        office = stack.enter_context(exchange(tmp_path, MODEL.format(port=port), ()))
+        office = stack.enter_context(exchange(tmp_path, MODEL.format(port=port), ("101",)))
         box = Phones(address="127.0.0.2", sip_port=port, rtp_port=free_range(60), rtp_ports=60)
         carrier = stack.enter_context(box)
         db, clock = office.worker.db, SystemClock()
