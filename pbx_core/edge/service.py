@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pbx_core import log
 from pbx_core.clock import Clock
+from pbx_core.edge import trunk_books
 from pbx_core.edge.accounts import Accounts
 from pbx_core.edge.auth import Authenticator
 from pbx_core.edge.carriers import Carriers
@@ -27,17 +28,14 @@ from pbx_core.edge.ringing import Extensions
 from pbx_core.edge.server import Server
 from pbx_core.edge.tls import server_context, write_secret
 from pbx_core.edge.transactions import Layer, Timers
-from pbx_core.edge.trunks import Book, Trunks
+from pbx_core.edge.trunks import Trunks
 from pbx_core.edge.upkeep import Upkeep
-from pbx_core.errors import CallbenchError, ConfigError, Unavailable
 from pbx_core.netaddr import public_address
 from pbx_core.settings import Settings
 from pbx_core.sip.digest import Nonces
 from pbx_core.sip.flow import FlowTokens
 from pbx_core.sip.framing import PING
 from pbx_core.sip.guard import Guard, GuardLimits
-from pbx_core.store import directory, models
-from pbx_core.store import secrets as sealed
 from pbx_core.store.heartbeat import announced
 
 _log = log.get(__name__)
@@ -127,28 +125,6 @@ async def _keep_open(edge: Edge, network: Network) -> None:
         edge.upkeep.keep_open()
 
 
-def _load(settings: Settings, db: sa.Engine, tenant_id: str) -> Book | None:
-    """One tenant's model and the passwords of his trunks; None when there is none that can be read."""
-    tenant = directory.tenant_by_id(db, tenant_id)
-    if tenant is None:
-        return None
-    try:
-        _, model = models.active(db, tenant_id)
-    except (CallbenchError, ValueError, TypeError, KeyError) as error:  # a document of another version
-        _log.error(
-            "model cannot be read; going on with the one before",
-            extra={"tenant_id": tenant_id, "reason": repr(error)[:300]},
-        )
-        return None
-    passwords = {}
-    for trunk in model.trunks:
-        try:
-            passwords[trunk.id] = sealed.get(db, settings, tenant_id, sealed.trunk(trunk.id)) or ""
-        except (ConfigError, Unavailable) as error:
-            _log.error("password of a trunk cannot be read", extra={"tenant_id": tenant_id, "reason": str(error)})
-    return Book(tenant_id, tenant.domain, model, passwords)
-
-
 async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
     """Serve until SIGTERM or SIGINT."""
 
@@ -170,8 +146,8 @@ async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
         loop.create_task(edge.location.write_forever()),
         loop.create_task(edge.location.purge_forever()),
         loop.create_task(_keep_open(edge, network)),
-        loop.create_task(edge.trunks.read_forever(db, lambda tenant_id: _load(settings, db, tenant_id))),
-        loop.create_task(edge.trunks.write_forever(db)),
+        loop.create_task(trunk_books.follow_forever(edge.trunks, settings, db)),
+        loop.create_task(trunk_books.tell_forever(edge.trunks, db)),
         loop.create_task(edge.trunks.names.refresh_forever(edge.trunks.hosts)),
     ]
     stopped = loop.create_task(stop.wait())

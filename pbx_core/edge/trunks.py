@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import sqlalchemy as sa
 from aiosipua.message import SipRequest
 
 from pbx_core import log
@@ -23,12 +21,9 @@ from pbx_core.sip.flow import Flow
 from pbx_core.sip.outside import Carrier
 from pbx_core.sip.rate import Bucket
 from pbx_core.sip.signin import SignIn
-from pbx_core.store import trunks as store
 from pbx_core.store.trunks import TrunkState
 
 _log = log.get(__name__)
-READ_S = 5.0  # a changed model counts after so long at the latest
-WRITE_S = 1.0
 PREFIX_MIN = {4: 20, 6: 48}  # a tenant who lists the whole world must not switch the guards off for it
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -125,9 +120,10 @@ class Trunks:
             for address in self.names.addresses(line.trunk.host):
                 self._hosts.setdefault(address, []).append(line)
             self._networks += [(network, line) for text in line.trunk.addresses if (network := _network(text))]
-        self._vouch()
+        self.vouch()
 
-    def _vouch(self) -> None:
+    def vouch(self) -> None:
+        """Say again which addresses are carriers'."""
         for host in self._hosts:
             self.on_known(host)
 
@@ -236,45 +232,6 @@ class Trunks:
             )
             for line in self._lines.values()
         ]
-
-    async def read_forever(self, db: sa.Engine, load: Callable[[str], Book | None]) -> None:
-        """Follow the models. `load` reads one tenant's, in a thread."""
-        seen: dict[str, tuple[int, float]] = {}
-        books: dict[str, Book] = {}
-        while True:
-            try:
-                now = await asyncio.to_thread(store.versions, db)
-                for tenant_id in [t for t, version in now.items() if seen.get(t) != version]:
-                    book = await asyncio.to_thread(load, tenant_id)
-                    if book is not None:
-                        books[tenant_id] = book
-                self._vouch()
-                if now != seen:
-                    books = {tenant_id: book for tenant_id, book in books.items() if tenant_id in now}
-                    self.apply(books)
-                    seen = now
-            except sa.exc.SQLAlchemyError as error:
-                _log.warning("models not read; going on with those known", extra={"reason": str(error)[:300]})
-            await asyncio.sleep(READ_S)
-
-    async def write_forever(self, db: sa.Engine) -> None:
-        """Say how they are, when it changed."""
-        said: list[tuple[object, ...]] = [("nothing",)]
-        while True:
-            states = self.states()
-            now = [(s.tenant_id, s.trunk_id, s.circuit, s.failures, s.calls, s.reason, _tens(s)) for s in states]
-            if now != said:
-                try:
-                    await asyncio.to_thread(store.replace_states, db, states)
-                    said = list(now)
-                except sa.exc.SQLAlchemyError as error:
-                    _log.warning("state of the trunks not written", extra={"reason": str(error)[:300]})
-            await asyncio.sleep(WRITE_S)
-
-
-def _tens(state: TrunkState) -> int:
-    """The end of the registration, blurred: the clock's trembling is no news."""
-    return round((state.registered_until or 0.0) / 10)
 
 
 def _network(text: str) -> Network | None:

@@ -8,7 +8,7 @@ import pytest
 from aiosipua.message import SipRequest, SipResponse
 
 from pbx_core.domain.model import Did, Model, Outbound, Trunk
-from pbx_core.edge.carriers import REPLY_S
+from pbx_core.edge.carrier_call import REPLY_S
 from pbx_core.sip import message as sip
 from pbx_core.sip.circuit import FAILURES_MAX, PROBE_S, State
 from pbx_core.sip.flow import Flow
