@@ -104,7 +104,8 @@ class Keeper:
         if self._store and item.remote:
             for file in files:
                 self._store.delete(str(file.relative_to(self._settings.recordings_dir)))
-        for file in [*files, _m4a(self._settings, item)]:
+        heard = (self._settings.prompts_dir / item.tenant_id / "heard").glob(f"{item.recording_id}.*")
+        for file in [*files, _m4a(self._settings, item), *heard]:
             file.unlink(missing_ok=True)
         kept.gone(self._db, item, self._clock.now().timestamp())
         self.tally.deleted += 1

@@ -12,7 +12,7 @@ from pbx_core.domain.records import RecordingRecord
 from pbx_core.errors import InputError
 from pbx_core.store.schema import kept_recording as kept
 from pbx_core.store.schema import legal_hold as hold
-from pbx_core.store.schema import tenant
+from pbx_core.store.schema import tenant, voicemail_message
 
 BATCH_MAX = 200  # recordings dealt with in one round
 
@@ -84,8 +84,14 @@ def not_remote(engine: sa.Engine) -> list[Kept]:
 
 
 def local_copies(engine: sa.Engine, before: float) -> list[Kept]:
-    """Recordings that began before an epoch second and lie both here and in the object store, oldest first."""
-    return _select(engine, kept.c.remote.is_(True), kept.c.local.is_(True), kept.c.started_at < before)
+    """Recordings that began before an epoch second and lie both here and in the object store, oldest first; without
+    messages that are still in a mailbox: a phone must hear them at once."""
+    message = sa.exists().where(
+        voicemail_message.c.tenant_id == kept.c.tenant_id,
+        voicemail_message.c.message_id == kept.c.recording_id,
+        voicemail_message.c.deleted_at.is_(None),
+    )
+    return _select(engine, kept.c.remote.is_(True), kept.c.local.is_(True), kept.c.started_at < before, ~message)
 
 
 def _select(engine: sa.Engine, *where: sa.ColumnElement[bool]) -> list[Kept]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from pbx_core.media.recorder import Recorder
 from pbx_core.settings import Settings, load
 from pbx_core.store import facts, kept, models, objects
 from pbx_core.store.directory import Tenant
-from pbx_core.store.schema import audit
+from pbx_core.store.schema import audit, voicemail_message
 from tests.conftest import World
 from tests.support import s3, spooled
 
@@ -60,7 +61,11 @@ def test_what_is_older_than_the_tenants_days_goes_with_proof_and_only_his(world:
     hers, his = recorded(world, world.acme), recorded(world, world.birch)
     retain(world, world.acme, 1)  # the samples are months old
     retain(world, world.birch, 3_650)
+    heard = world.settings.prompts_dir / hers.tenant_id / "heard" / f"{hers.recording_id}.caller.wav"
+    heard.parent.mkdir(parents=True)
+    heard.write_bytes(b"decoded for a phone")
     keeper(world).round()
+    assert not heard.exists()
     assert files(world.settings, hers) == [] and len(files(world.settings, his)) == 2
     (proof,) = gone(world.settings)
     assert (proof.recording_id, proof.tenant_id, proof.reason) == (hers.recording_id, hers.tenant_id, "retention")
@@ -148,6 +153,22 @@ def test_recordings_go_to_s3_leave_the_disk_come_back_and_are_deleted_there(worl
     with pytest.raises(Unavailable, match="refused"):
         store.get(item.path, sound)
     assert not sound.exists()
+
+
+def test_a_message_in_a_mailbox_stays_here_until_it_is_deleted(world: World, tmp_path: Path) -> None:
+    settings = load(world.settings.data, object_store_url=f"file://{tmp_path}/far", local_copy_days=0.0)
+    item = recorded(world, world.acme)
+    retain(world, world.acme, 3_650)
+    row = {"tenant_id": item.tenant_id, "message_id": item.recording_id, "mailbox": "101", "call_id": item.call_id}
+    with world.db.begin() as connection:
+        connection.execute(sa.insert(voicemail_message).values(**row, caller="102", seconds=1.0, left_at=0.0))
+    os.utime(settings.recordings_dir / item.path, (0, 0))
+    keeper(world, settings).round()
+    assert (settings.recordings_dir / item.path).exists()
+    with world.db.begin() as connection:
+        connection.execute(sa.update(voicemail_message).values(deleted_at=1.0))
+    keeper(world, settings).round()
+    assert not (settings.recordings_dir / item.path).exists()
 
 
 def test_a_store_that_is_down_loses_nothing(world: World, bucket: str) -> None:
