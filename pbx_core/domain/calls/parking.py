@@ -44,6 +44,8 @@ def refused(turn: Turn) -> None:
 def parked(turn: Turn) -> None:
     """A slot was found: who parked hears its number and is hung up, the other hears music."""
     stage = turn.stage(Talking)
+    if not stage.parking:
+        return  # nobody asked
     slot, by = str(turn.event.detail.get("slot", "")), str(turn.event.detail.get("by", ""))
     parker = stage.parking
     conversation.over(turn)

@@ -128,10 +128,10 @@ def _blind_after_all(turn: Turn, transfer: Transfer) -> None:
 
 
 def _ask(turn: Turn, transfer: Transfer, leg: Leg) -> None:
-    """The target is dialled with the rights of who asked."""
+    """The target is dialled with the rights of who asked. A person chose it: what was passed before is no circle."""
     began = turn.call.origin  # the number called stays: it decides on recording, and in whose name the call goes on
     origin = Origin("extension", leg.number, leg.title, leg.number, did=began.did, trunk_id=began.trunk_id)
-    turn.ask("transfer", transfer.target, origin)
+    turn.ask("transfer", transfer.target, origin, (f"transfer:{leg.number}",))
 
 
 def _ring(turn: Turn, transfer: Transfer, node: Ring) -> None:

@@ -74,10 +74,10 @@ class Turn:
         self.set(stage=Routing(), asking="way")
         self.do(Route(destination, dialled, self.call.origin, self.call.visited))
 
-    def ask(self, purpose: str, dialled: str, origin: Origin) -> None:
+    def ask(self, purpose: str, dialled: str, origin: Origin, visited: tuple[str, ...]) -> None:
         """Ask for a side way, the stage remaining."""
         self.set(asking=purpose)
-        self.do(Route("", dialled, origin, self.call.visited))
+        self.do(Route("", dialled, origin, visited))
 
     # legs
 
