@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,10 +15,12 @@ from pbx_core.edge.transactions import Timers
 from pbx_core.sip.routing import WorkerSlot
 from pbx_core.sip.tally import Talk, Tally
 from pbx_core.store import services
+from pbx_core.store.schema import live_call
 
 _log = log.get(__name__)
 READ_S = 0.5
 READ_WAITING_S = 0.1  # while a call waits for a worker
+HELD_MAX = 10_000  # calls taken over from before this process began
 SETTLE_S = 3.0  # the board's count may lag so long behind ours
 
 
@@ -57,6 +60,13 @@ class Pool:
         for name in self.tally.workers():
             reported = self._board[name].calls if name in self._board else 0
             self.tally.settle(name, reported, before)
+
+    def remember(self, held: list[tuple[str, str, str, str]]) -> None:
+        """What workers hold since before this process began: (tenant_id, call_id, worker, extension). Their BYE is not
+        recognised: they go with the worker's own count."""
+        for tenant_id, call_id, worker, extension in held:
+            talk = Talk(worker, self._timers.time(), False, tenant_id, extension, call_id=call_id)
+            self.tally.put(f"before:{call_id}:{extension}", talk)
 
     def slots(self) -> list[WorkerSlot]:
         """Workers with the calls they hold, by the board or by our own count, whichever is higher."""
@@ -102,9 +112,13 @@ class Pool:
 
     async def read_forever(self, db: sa.Engine, wall: Callable[[], float]) -> None:
         """Keep the picture fresh."""
+        began = False
         while True:
             try:
                 found = await asyncio.to_thread(_read, db, wall())
+                if not began:
+                    self.remember(await asyncio.to_thread(held_calls, db))
+                    began = True
                 self.seen(found)
             except sa.exc.SQLAlchemyError as error:
                 _log.warning("board not read; going on with what is known", extra={"reason": str(error)[:300]})
@@ -116,6 +130,14 @@ class Pool:
                         await self._wake.wait()
                 except TimeoutError:
                     pass
+
+
+def held_calls(db: sa.Engine) -> list[tuple[str, str, str, str]]:
+    """The calls under way as their workers tell them, once per extension in them."""
+    columns = live_call.c.tenant_id, live_call.c.call_id, live_call.c.worker, live_call.c.extensions
+    with db.connect() as connection:
+        rows = connection.execute(sa.select(*columns).limit(HELD_MAX)).all()
+    return [(r.tenant_id, r.call_id, r.worker, str(number)) for r in rows for number in json.loads(r.extensions)]
 
 
 def _read(db: sa.Engine, now: float) -> list[WorkerSlot]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
+import pytest
+import sqlalchemy as sa
+
+from pbx_core.edge.pool import held_calls
 from pbx_core.sip import message as sip
 from pbx_core.sip.tally import Talk
+from pbx_core.store.schema import live_call
 from tests.wire.conftest import ACME, Net, Peer, registered, worker_invite
 
 
@@ -110,3 +115,16 @@ def test_a_cancel_from_elsewhere_over_a_restart_ends_nothing(net: Net) -> None:
     assert refused is not None and refused.status_code == 481
     first, *others = worker.requests
     assert all(sip.top_via(r).branch != sip.top_via(first).branch for r in others)
+
+
+def test_calls_from_before_a_restart_still_draw_their_extension_s_next_one(net: Net) -> None:
+    row = {"tenant_id": net.world.acme.tenant_id, "call_id": "c1", "worker": "worker-0", "state": "talking"}
+    with net.world.db.begin() as connection:
+        connection.execute(sa.insert(live_call).values(**row, extensions='["101", "103"]', detail="{}", changed_at=0.0))
+    alice, holding, emptier = net.phone(), net.worker(0, calls=1), net.worker(1)
+    net.edge.pool.remember(held_calls(net.world.db))
+    alice.invite("101", ACME, f"sip:102@{ACME}")
+    assert holding.requests and not emptier.requests
+    net.run(5)
+    net.edge.pool.seen([replace(slot, calls=0) for slot in net._board])
+    assert net.edge.pool.calls == 0
