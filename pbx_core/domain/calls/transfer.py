@@ -14,7 +14,7 @@ from pbx_core.domain.calls.nodes_json import routed_of
 from pbx_core.domain.calls.ringing import RINGBACK, next_of
 from pbx_core.domain.calls.state import Fork, Leg, LegState, Talking, Transfer
 from pbx_core.domain.calls.turn import RING, Turn, party_of
-from pbx_core.domain.nodes import Change, Hangup, Join, Node, Origin, RecordPolicy, Ring
+from pbx_core.domain.nodes import Change, Hangup, Join, JoinHow, Node, Origin, RecordPolicy, Ring
 from pbx_core.domain.phrases import phrase
 
 MIDDLE = (100, "Trying")
@@ -66,7 +66,7 @@ def routed(turn: Turn) -> None:
             _ring(turn, transfer, node)
         case Hangup() as node:
             _failed(turn, node.status, node.reason, node)
-        case Change(what="park"):
+        case Join(how=JoinHow.RETRIEVE, call_id=""):  # an empty park slot: that is parking
             conversation.tell(turn, 200, "OK")
             _put(turn, None)
             parking.ask_for(turn, transfer.by, transfer.number)

@@ -43,7 +43,7 @@ NODES: list[nodes.Node] = [
     nodes.Join(nodes.JoinHow.PICKUP, "other", "", "102", ("say:en:nothing",)),
     nodes.Join(nodes.JoinHow.LISTEN, "", "", "102"),
     nodes.Change("dnd", "on", ("say:en:on",)),
-    nodes.Change("park", "", ()),
+    nodes.Join(nodes.JoinHow.RETRIEVE, "", "", "701"),
     nodes.Hangup(486, "Busy Here", "busy", ("say:en:busy",)),
     nodes.Hangup(404, "Not Found", "nobody"),
 ]
