@@ -63,7 +63,7 @@ CALL = Table(
     _columns(f"""
         tenant_id VARCHAR the customer
         call_id VARCHAR sortable by time
-        direction VARCHAR internal, inbound, outbound, callback, informing
+        direction VARCHAR internal, inbound, outbound, callback, informing, click
         caller_number VARCHAR extension or number that called
         caller_name VARCHAR as the phone sent it: hostile text
         callee_number VARCHAR what was dialled: extension, code or public number

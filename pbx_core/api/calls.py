@@ -77,7 +77,7 @@ def place(
             "do": "originate",
             "tenant_id": token.tenant_id,
             "call_id": begun.object_id,
-            "direction": "callback",
+            "direction": "click",
             "target": records.to_json(Target(wanted.extension, caller.display_name)),
             "then": _destination(here, caller, wanted.number),
             "shown": wanted.number,

@@ -69,7 +69,7 @@ class Cdr:
 
     call_id: str
     tenant_id: str
-    direction: str  # internal (inbound, outbound: with trunks)
+    direction: str  # internal, inbound, outbound, callback (out of a queue), informing, click (placed by a program)
     caller_number: str
     caller_name: str  # as the phone sent it: hostile text
     callee_number: str

@@ -24,7 +24,7 @@ from pbx_core.media.port import PortEvent, Signal
 _log = log.get(__name__)
 
 ADVICE_S_MAX = 2.0  # the database has so long; then the call goes by what was last known
-ORIGINATED = ("callback", "informing")
+ORIGINATED = ("callback", "informing", "click")
 ORIGINATED_MAX = 1000  # remembered, so that a request sent twice calls once
 TEXT_CHARS_MAX = 256  # of a destination or a number in a request
 

@@ -14,7 +14,7 @@ export function heading(detail, zone) {
     transcript?.language ? language(transcript.language) : null,
   ];
   const way = [
-    { inbound: "From outside", outbound: "To outside", callback: "Called back", informing: "Informed by us" }[cdr.direction],
+    { inbound: "From outside", outbound: "To outside", callback: "Called back", informing: "Informed by us", click: "Placed by a program" }[cdr.direction],
     cdr.menu_path ? `menu keys ${cdr.menu_path.split(",").map(key).join(" → ")}` : null,
     cdr.queue ? `queue ${cdr.queue}${cdr.queue_wait_s === null ? "" : `, ${span(cdr.queue_wait_s)} in line`}` : null,
     cdr.forwarded_by ? `forwarded by ${party(cdr.forwarded_by, detail.names)}` : null,
