@@ -75,7 +75,7 @@ def exchange(directory_: Path, model: str, boxes: Sequence[str], **settings: Any
     rtp = free_range(RTP_PORTS * len(boxes))
     with ExitStack() as stack:
         stack.callback(worker.close)
-        stack.enter_context(_edge(worker, directory_))
+        stack.enter_context(edge_of(worker, directory_))
         worker.start()
         made = Exchange(worker, int(sip["sip_port"]), tenant.tenant_id)
         for n, numbers in enumerate(boxes):
@@ -88,7 +88,8 @@ def exchange(directory_: Path, model: str, boxes: Sequence[str], **settings: Any
 
 
 @contextmanager
-def _edge(worker: WorkerProcess, directory_: Path) -> Iterator[None]:
+def edge_of(worker: WorkerProcess, directory_: Path) -> Iterator[None]:
+    """The edge of a worker's data directory as a process."""
     command = [sys.executable, "-m", "pbx_core.cli", "--data", str(worker.settings.data), "edge"]
     with (directory_ / "edge.log").open("wb") as log:
         process = subprocess.Popen(command, env={**os.environ, **worker.environment}, stderr=log, stdout=log)

@@ -159,12 +159,12 @@ def tone(path: Path, hertz: float, seconds: float = 10.0) -> Path:
     samples = bytearray()
     for n in range(int(8000 * seconds)):
         on = (n // 4000) % 2 == 0
-        samples.append(_mu_law(int(9000 * math.sin(2 * math.pi * hertz * n / 8000)) if on else 0))
+        samples.append(mu_law(int(9000 * math.sin(2 * math.pi * hertz * n / 8000)) if on else 0))
     path.write_bytes(bytes(samples))
     return path
 
 
-def _mu_law(sample: int) -> int:
+def mu_law(sample: int) -> int:
     sign = 0x80 if sample < 0 else 0
     value = min(abs(sample), 32635) + 132
     exponent = max(0, value.bit_length() - 8)
