@@ -38,7 +38,7 @@ def policy(way: Way, called: Iterable[Extension], places: Iterable[Place], *, ou
         way.say("recording.quota_bytes", f"not recorded: the quota of {rules.quota_bytes / 1e9:g} GB is used up")
         return RecordPolicy(RecordMode.NEVER, (), "quota: the recordings' quota is used up")
     basis = "announcement" if rules.announcement else "tenant_policy"
-    return RecordPolicy(mode, rules.announcement, rule, basis)
+    return RecordPolicy(mode, rules.announcement, rule, basis, rules.pause_s_max)
 
 
 def _direction(way: Way, outside: bool) -> str:

@@ -129,7 +129,8 @@ class Arrivals:
         if isinstance(advice, Failed):
             _log.error("dialplan asked in vain", extra={"reason": advice.reason, "alarm": True})
             advice = self._guide.recall(wish.tenant_id, _question(wish)) or advice
-        if isinstance(advice, Failed) or not self._room(0):  # it may be stopping by now
+        # it may be stopping by now, or another call's transfer may have taken the last dialog
+        if isinstance(advice, Failed) or not self._room(int(isinstance(advice.routed.node, Ring))):
             self._turn_away(handle)
         elif elsewhere := _elsewhere(advice, self._floor.worker):
             self._floor.port.hangup(handle, 503, "Elsewhere", {"X-Worker": elsewhere})
@@ -166,6 +167,7 @@ class Arrivals:
             "domain": live.domain,
             "worker": self._floor.worker,
             "conversation_id": live.call_id,
+            "music": self._guide.model(live.tenant_id).music,
             **same,
             **head,
         }

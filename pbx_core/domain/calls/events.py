@@ -20,7 +20,7 @@ class EventType(StrEnum):
     """Every kind of event; beside it the fields of `detail`. The names are what stands in the journal."""
 
     # tenant_id, domain, direction, caller_number, caller_name, callee_number (as dialled), sip_call_id, source, worker,
-    # did, trunk_id, conversation_id, origin (nodes.Origin as JSON)
+    # did, trunk_id, conversation_id, music (on hold), language, origin (nodes.Origin as JSON)
     OPENED = "opened"
     # the dialplan's answer: destination (asked for), node (nodes.Node as JSON), steps [{place, text}], visited, origin
     ROUTED = "routed"

@@ -96,6 +96,7 @@ def _open(turn: Turn) -> None:
     turn.set(
         origin=from_json(Origin, origin) if origin else Origin("extension", number, name, number),
         language=str(detail.get("language", "en")),
+        hold_music=str(detail.get("music", "music:default")),
     )
     turn.timer(LIFE, LIFE_S)
     if detail.get("originate"):

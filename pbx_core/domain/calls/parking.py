@@ -8,7 +8,7 @@ from pbx_core.domain.calls import conversation, fork, sound
 from pbx_core.domain.calls.commands import Park
 from pbx_core.domain.calls.events import EventType
 from pbx_core.domain.calls.state import Fork, Leg, LegState, Parked, Talking
-from pbx_core.domain.calls.turn import MUSIC, Turn, cause_of, opposite, party_of
+from pbx_core.domain.calls.turn import Turn, cause_of, opposite, party_of
 from pbx_core.domain.nodes import Target
 from pbx_core.domain.phrases import phrase
 from pbx_core.domain.records import Disposition
@@ -57,7 +57,7 @@ def parked(turn: Turn) -> None:
     turn.set(stage=Parked(slot, by))
     if not turn.play(parker, [phrase("parked", turn.call.language, slot=slot)], "parked"):
         turn.hang_up(parker)
-    turn.play(turn.call.subject, MUSIC, "music", loop=True)
+    turn.play(turn.call.subject, (turn.call.hold_music,), "music", loop=True)
     turn.timer(PARK, PARK_S)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pbx_core.domain.calls.state import Leg, LegState, Talking, Tape
-from pbx_core.domain.calls.turn import MUSIC, Turn
+from pbx_core.domain.calls.turn import Turn
 
 
 def settle(turn: Turn) -> None:
@@ -21,7 +21,7 @@ def settle(turn: Turn) -> None:
     turn.mix(pairs)
     for name in sorted(waits - turn.call.music):
         leg = turn.leg(name)
-        if leg is not None and not leg.playing and turn.play(name, MUSIC, "hold", loop=True):
+        if leg is not None and not leg.playing and turn.play(name, (turn.call.hold_music,), "hold", loop=True):
             turn.set(music=turn.call.music | {name})
 
 

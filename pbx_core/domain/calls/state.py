@@ -291,6 +291,7 @@ class Call:
     pairs: frozenset[tuple[str, str]] = frozenset()  # who hears whom
     music: frozenset[str] = frozenset()  # legs that hear music because the other side holds
     language: str = "en"
+    hold_music: str = "music:default"  # on hold and in a park slot
     person_mono_s: float | None = None  # a person's answer
     person: str = ""  # his number
     policy: RecordPolicy = field(default_factory=RecordPolicy)

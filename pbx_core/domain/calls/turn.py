@@ -30,7 +30,6 @@ from pbx_core.errors import InvalidTransition
 
 NORMAL = "Normal Clearing"
 RING, MAX, LIFE, LINGER = "ring", "max", "life", "linger"  # timers that more than one stage knows
-MUSIC = ("music:default",)
 SYSTEM = "system"
 S = TypeVar("S", bound=Stage)
 
