@@ -1,15 +1,25 @@
-"""Free ports on loopback; several suites may run at once on one machine."""
+"""Free ports on loopback; several suites, and several processes of one suite, may run at once on one machine."""
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 
 
+def _part(low: int, high: int) -> tuple[int, int]:
+    """This test process's own part of a range: what one finds free the other could be about to take."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    width = (high - low) // count // 20 * 20
+    return low + number * width, low + (number + 1) * width
+
+
 def free_port() -> int:
     """A port that is free now for UDP and TCP on 127.0.0.1."""
+    low, high = _part(21000, 32000)
     while True:
-        port = random.randint(21000, 31999)
+        port = random.randrange(low, high)
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
                 udp.bind(("127.0.0.1", port))
@@ -21,6 +31,7 @@ def free_port() -> int:
 
 def free_range(size: int, low: int = 10000, high: int = 20000) -> int:
     """The first of `size` consecutive ports between low and high, all even ones free for UDP now."""
+    low, high = _part(low, high)
     while True:
         first = random.randrange(low, high - size, 20)
         try:
