@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pbx_core.store import models
 from tests.conftest import World
 from tests.support.baresip import BINARY, Account, Baresip
 from tests.support.system import System, running
@@ -23,7 +25,11 @@ pytestmark = [
 
 @pytest.fixture
 def system(world: World) -> Iterator[System]:
-    with running(world.settings.data, world.db, transcribers=0, ring_s=6) as made:
+    tenant_id = world.acme.tenant_id
+    _, model = models.active(world.db, tenant_id)
+    soon = tuple(replace(e, ring_s=15.0, voicemail=False) for e in model.extensions)
+    models.apply(world.db, world.clock, tenant_id, replace(model, extensions=soon), "test")
+    with running(world.settings.data, world.db, transcribers=0) as made:
         yield made
 
 
@@ -79,7 +85,7 @@ def test_phones_stop_ringing_at_the_ring_limit_although_the_edge_was_killed(
     phones = ringing(stack, system, tmp_path)
     kill_edge(system)
     for one in phones:
-        one.wait_event("CALL_CLOSED", timeout_s=10)
+        one.wait_event("CALL_CLOSED", timeout_s=25)
 
 
 def kill_edge(system: System) -> None:
