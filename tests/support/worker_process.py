@@ -79,7 +79,7 @@ class WorkerProcess:
         """Start it and wait until it serves."""
         self.process = self._run(0)
         self._peers += [self._run(slot) for slot in range(1, self._slots)]
-        until(self.row, what="worker on the board")
+        until(self.row, 30.0, what="worker on the board")
         wanted = {f"worker-{slot}" for slot in range(self._slots)}
         until(lambda: wanted <= {s.name for s in services.all_services(self.db)}, 30.0, what="all workers on the board")
 
