@@ -50,12 +50,14 @@ class Leg:
     ended: bool = False
     cseq: int = 1
     remote: tuple[str, int] | None = None
+    events: int = 101  # their payload type of digits
     talking: bool = False
     heard: int = 0  # RTP packets
     got: list[SipRequest] = field(default_factory=list)
     answers: list[SipResponse] = field(default_factory=list)
     digits: list[str] = field(default_factory=list)  # to be sent as RTP events, the next of them first
     gap: int = 0
+    pause: int = 1  # frames between digits; 0: 50 digits a second
     stamp: int = 0
     sequence: int = 0
 
@@ -164,14 +166,14 @@ class Intruder:
             f"a=fmtp:101 0-15\r\na={direction}\r\n"
         )
 
-    def register(self) -> None:
-        """Sign in, until it is granted."""
+    def register(self, expires_s: int = 600) -> None:
+        """Sign in, or with 0 out, until it is granted."""
         name = f"<sip:{self.number}@{self.domain}>"
         call_id = secrets.token_hex(8)
         ours = f"{name};tag={secrets.token_hex(4)}"
-        request = self.build("REGISTER", f"sip:{self.domain}", ours, name, call_id, 1, more={"Expires": "600"})
+        request = self.build("REGISTER", f"sip:{self.domain}", ours, name, call_id, 1, more={"Expires": str(expires_s)})
         challenge = self._ask(request)
-        again = self.build("REGISTER", f"sip:{self.domain}", ours, name, call_id, 2, more={"Expires": "600"})
+        again = self.build("REGISTER", f"sip:{self.domain}", ours, name, call_id, 2, more={"Expires": str(expires_s)})
         assert self._ask(self._signed(again, challenge)).status_code == 200
 
     def _ask(self, request: SipRequest) -> SipResponse:
@@ -234,6 +236,12 @@ class Intruder:
         """From now on neither a word nor a sound."""
         self.silent = True
 
+    def forged(self, request: SipRequest) -> SipRequest:
+        """Somebody else's request, as if it were ours to send."""
+        via = f"SIP/2.0/UDP {self.host}:{self.port};branch=z9hG4bKforged{os.getpid()}n{next(_counter)};rport"
+        request.headers.get("via")[0] = via
+        return request
+
     def close(self) -> None:
         """End."""
         self._open = False
@@ -252,10 +260,13 @@ class Intruder:
             if self.silent or len(data) < 20:
                 continue
             message = SipMessage.parse(data)
-            if isinstance(message, SipResponse):
-                self._response(message)
-            else:
-                self._request(message)
+            try:
+                if isinstance(message, SipResponse):
+                    self._response(message)
+                else:
+                    self._request(message)
+            except OSError:  # closed meanwhile
+                return
 
     def _response(self, response: SipResponse) -> None:
         leg = self.legs.get(sip.header(response, "call-id"))
@@ -293,7 +304,7 @@ class Intruder:
         leg.theirs = sip.header(response, "to")
         leg.routes = list(reversed(response.headers.get("record-route")))
         leg.target = _contact(response) or leg.target
-        leg.remote = _where(response)
+        leg.remote, leg.events = _where(response), _events(response)
         leg.talking = True
         self.put(leg.request("ACK"))
         leg.status = 200
@@ -335,6 +346,7 @@ class Intruder:
         made = Leg(
             self, call_id, _contact(request), "", sip.header(request, "from"), self._media_socket(), request,
             list(request.headers.get("record-route")), remote=_where(request), status=self.status,
+            events=_events(request),
         )  # fmt: skip
         self.incoming.append(made)
         if self.status == 200:
@@ -371,9 +383,9 @@ class Intruder:
                 event = "0123456789*#ABCD".index(leg.digits.pop(0))
                 for end in (0, 0x80, 0x80):
                     payload = bytes([event, end | 10]) + struct.pack("!H", 160)
-                    leg.media.sendto(rtp(leg.sequence, leg.stamp, payload, 101, mark=not end), leg.remote)
+                    leg.media.sendto(rtp(leg.sequence, leg.stamp, payload, leg.events, mark=not end), leg.remote)
                     leg.sequence += 1
-                leg.gap = 1
+                leg.gap = leg.pause
                 return
             leg.gap = max(0, leg.gap - 1)
             leg.media.sendto(rtp(leg.sequence, leg.stamp, self._sound[n % 50]), leg.remote)
@@ -392,7 +404,16 @@ def _contact(message: SipMessage) -> str:
     return found.group(1) if found else ""
 
 
+def _body(message: SipMessage) -> str:
+    return message.body.decode(errors="replace") if isinstance(message.body, bytes) else str(message.body)
+
+
+def _events(message: SipMessage) -> int:
+    found = re.search(r"^a=rtpmap:(\d+) telephone-event", _body(message), re.M)
+    return int(found.group(1)) if found else 101
+
+
 def _where(message: SipMessage) -> tuple[str, int] | None:
-    text = message.body.decode(errors="replace") if isinstance(message.body, bytes) else str(message.body)
+    text = _body(message)
     host, port = re.search(r"^c=IN IP4 (\S+)", text, re.M), re.search(r"^m=audio (\d+)", text, re.M)
     return (host.group(1), int(port.group(1))) if host and port else None

@@ -55,6 +55,9 @@ class Siege:
         for peer in self.peers:
             for leg in [x for x in peer.legs.values() if x.status == 200 and not x.ended]:
                 leg.send("BYE")
+            peer.silent = False
+            if peer.password:
+                peer.register(expires_s=0)
             peer.close()
         self.peers.clear()
         self.carrier.incoming.clear()
