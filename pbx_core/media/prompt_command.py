@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pbx_core import settings as settings_module
-from pbx_core.errors import Unavailable
+from pbx_core.errors import InputError, Unavailable
 from pbx_core.media.prompts import Prompts
 from pbx_core.store import models
 from pbx_core.store.terminal import open_db, say, table, tenant_of
@@ -44,6 +44,10 @@ def prompt_list(data: Path, domain: str) -> None:
         for name in _store(data).uploads(owner.tenant_id)
     ]
     table(("Name", "Prompts"), rows, "Nothing was uploaded yet.")
+    there = {name for name, _ in rows}
+    for each in model.prompts:
+        if each.file and each.file not in there:
+            say(f"prompt:{each.id} is silent: no sound {each.file!r} was uploaded.")
 
 
 @prompt.command("delete")
@@ -52,9 +56,16 @@ def prompt_list(data: Path, domain: str) -> None:
 @click.pass_obj
 def prompt_delete(data: Path, domain: str, name: str) -> None:
     """Remove an uploaded sound. A prompt that still names it is silent."""
-    owner = tenant_of(open_db(data), domain)
+    db = open_db(data)
+    owner = tenant_of(db, domain)
+    there = _store(data).uploads(owner.tenant_id)
+    if name not in there:
+        known = ", ".join(there) or "none yet"
+        raise InputError(f"There is no uploaded sound {name!r} (there are: {known}).", error_id="no_such_prompt")
     _store(data).delete_upload(owner.tenant_id, name)
     say(f"{name} is removed.")
+    if silent := [p.id for p in models.active(db, owner.tenant_id)[1].prompts if p.file == name]:
+        say(f"Silent until there is another of this name: {', '.join(f'prompt:{each}' for each in silent)}.")
 
 
 @prompt.command("save")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -56,7 +55,7 @@ def _show(settings: Settings, vendor: Vendor, secret: str, mac: str, number: str
     if sys.stdout.isatty() or vendor.vendor == "linphone":
         segno.make(address, micro=False).terminal(out=sys.stdout, compact=True)
     say(
-        f"Good for {timedelta(seconds=settings.provisioning_ttl_s)} and for one phone. When it fetches its file, "
+        f"Good for {settings.provisioning_ttl_s / 3600:g} hours and for one phone. When it fetches its file, "
         f"extension {number} gets a new SIP password: phones that know the old one cannot sign in any more."
     )
     say("Note the address now: it is not kept and cannot be shown again.")

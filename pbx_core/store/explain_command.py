@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from pbx_core.store.model_command import tenant_option
 from pbx_core.store.terminal import open_db, say, tenant_of
 
 WIDTH = 160  # columns where there is no terminal
+_SEPARATORS = re.compile(r"[\s()./-]")  # as people write numbers; phones do not dial them
 
 
 @click.command("explain")
@@ -36,6 +38,7 @@ def explain_command(data: Path, domain: str, caller: str, called: str, at: str, 
     db = open_db(data)
     owner = tenant_of(db, domain)
     version, model = models.active(db, owner.tenant_id)
+    caller, called = (_SEPARATORS.sub("", text) for text in (caller, called))
     wish = wish_of(model, caller, called, trunk_id, overflow=overflow)
     clock = SystemClock()
     when = _moment(at, model) if at else clock.now()

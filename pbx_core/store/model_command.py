@@ -21,6 +21,7 @@ from pbx_core.store.models import Applied
 from pbx_core.store.terminal import open_db, say, table, tenant_of
 
 AUTHOR = "command line"
+CHANGES_SHOWN_MAX = 40  # lines; more bury the passwords and hints that follow
 
 tenant_option = click.option("--tenant", "domain", required=True, help="The tenant's domain.")
 secrets_option = click.option(
@@ -179,11 +180,17 @@ class secrets_file:
 def tell_applied(done: Applied, domain: str, before: Model, after: Model, secrets: Path | None) -> None:
     """What the change did, and the passwords, this once."""
     say(f"Version {done.version} of {domain} is in force.")
-    for line in diff(before, after):
+    changes = list(diff(before, after))
+    for line in changes[:CHANGES_SHOWN_MAX]:
         Console().print(Text(f"  {line}"), soft_wrap=True)
+    if len(changes) > CHANGES_SHOWN_MAX:
+        left = len(changes) - CHANGES_SHOWN_MAX
+        say(f"  … and {left} more: callbench model diff --tenant {domain} --version {done.version}")
     _hint(after)
     if done.removed:
-        say(f"Gone with their phones and passwords: {', '.join(done.removed)}.")
+        shown = ", ".join(done.removed[:CHANGES_SHOWN_MAX])
+        rest = f" and {len(done.removed) - CHANGES_SHOWN_MAX} more" if len(done.removed) > CHANGES_SHOWN_MAX else ""
+        say(f"Gone with their phones and passwords: {shown}{rest}.")
     if done.passwords and secrets is not None:
         say(f"The passwords of {len(done.passwords)} new extensions are in {secrets}, and nowhere else.")
     elif done.passwords:

@@ -12,18 +12,21 @@ import click
 import sqlalchemy as sa
 
 from pbx_core.clock import SystemClock
+from pbx_core.domain import dialplan
 from pbx_core.domain import numbers as plans
 from pbx_core.domain.model import Extension, UserSettings
 from pbx_core.domain.modelcheck_values import EXTENSIONS_MAX, short_numbers
+from pbx_core.domain.nodes import Hangup, Origin, Wish
 from pbx_core.errors import InputError
 from pbx_core.settings import load
-from pbx_core.store import audit, models, secrets, usersettings
+from pbx_core.store import audit, facts, models, secrets, usersettings
 from pbx_core.store.model_command import AUTHOR, secrets_file, secrets_option, tell_applied, tenant_option
 from pbx_core.store.schema import trunk_state
 from pbx_core.store.terminal import clean_name, open_db, say, table, tenant_of
 
 NAMES_BYTES_MAX = 1_000_000
 SECRET_CHARS_MAX = 256
+FORWARDINGS = ("forward_always", "forward_busy", "forward_no_answer", "forward_offline")
 
 
 @click.command()
@@ -92,12 +95,32 @@ def my(data: Path, /, domain: str, number: str, **options: Any) -> None:
     if "follow_me" in changes:
         changes["follow_me"] = [n for each in changes["follow_me"].split(",") if (n := each.strip())]
     if changes:
+        _reachable(db, domain, number, changes)
         held = usersettings.change_user(db, SystemClock(), tenant_id, number, changes, AUTHOR)
     else:
         _known(db, tenant_id, number)
         held = usersettings.user_settings(db, tenant_id).get(number) or UserSettings(number)
     rows = [(name, _said(getattr(held, name))) for name in usersettings.CHANGEABLE]
     table(("Setting", "Value"), rows, "")
+
+
+def _reachable(db: sa.Engine, domain: str, number: str, changes: dict[str, Any]) -> None:
+    """InputError for a number that this user's calls could never be forwarded to, and for a greeting that is not there:
+    the same that his phone is told when he dials it."""
+    clock, owner = SystemClock(), tenant_of(db, domain)
+    _, found = models.active(db, owner.tenant_id)
+    greeting = str(changes.get("greeting", ""))
+    if greeting.startswith("prompt:") and greeting.removeprefix("prompt:") not in found.book.prompts:
+        raise InputError(f"The model has no {greeting!r}; nothing was changed.", error_id="bad_setting")
+    wanted = [value for name, value in changes.items() if name in FORWARDINGS] + [*changes.get("follow_me", ())]
+    me = Origin("extension", number, extension=number)
+    known = facts.gather(db, clock, owner.tenant_id, home=owner.domain, at=clock.now())
+    for value in wanted:
+        if value in ("", "voicemail"):
+            continue
+        routed = dialplan.resolve(found, known, Wish(me, destination=f"change:forward_always:{value}"))
+        if isinstance(routed.node, Hangup):
+            raise InputError(f"{value}: {routed.steps[0].text}; nothing was changed.", error_id="bad_setting")
 
 
 def _known(db: sa.Engine, tenant_id: str, number: str) -> None:

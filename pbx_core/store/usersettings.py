@@ -18,6 +18,13 @@ from pbx_core.store.schema import user_setting
 CHANGEABLE = tuple(f.name for f in fields(UserSettings) if f.name != "number")
 FOLLOW_ME_MAX = 5  # numbers tried in turn; each rings for its seconds
 TARGET_CHARS_MAX = 32  # of a forwarding target
+_WANTED_NUMBER = "a number as it is dialled, voicemail, or nothing"
+_WANTED = {
+    "dnd": "on or off",
+    "forward_no_answer_s": "5 to 120 seconds",
+    "follow_me": f"up to {FOLLOW_ME_MAX} numbers as they are dialled",
+    "greeting": "prompt:name, say:en:words, or nothing",
+}
 
 
 def user_settings(engine: sa.Engine, tenant_id: str) -> dict[str, UserSettings]:
@@ -77,7 +84,8 @@ def _checked(name: str, value: Any) -> Any:
         case _:
             fits = value in ("", "voicemail") or _is_target(value)
     if not fits:
-        raise InputError(f"{str(value)[:60]!r} does not fit {name}.", error_id="bad_setting")
+        text = f"{str(value)[:60]!r} does not fit {name}: {_WANTED.get(name, _WANTED_NUMBER)}. Nothing was changed."
+        raise InputError(text, error_id="bad_setting")
     return value
 
 
