@@ -67,7 +67,7 @@ FLOOD_S = DIGITS / 50
 
 @pytest.fixture
 def exchange(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Siege]:
-    with siege(tmp_path, MODEL, slots=getattr(request, "param", 1)) as made:
+    with siege(tmp_path, MODEL, slots=getattr(request, "param", 1), media_silence_s=8.0) as made:
         yield made
 
 
