@@ -98,7 +98,14 @@ def test_a_users_own_settings(world: World) -> None:
     assert "dnd\toff" in _lines(world, "my", "--tenant", "birch.test", "--number", "101")
     assert "dnd\toff" in _lines(world, "my", *ACME, "--number", "101", "--no-dnd", "--forward-busy", "")
     assert "no extension '999'" in _refusal(world, "my", *ACME, "--number", "999")
-    assert "does not fit forward_busy" in _refusal(world, "my", *ACME, "--number", "101", "--forward-busy", "Bob")
+    for option, value, why in (
+        ("--forward-busy", "Bob", "there is no number Bob"),
+        ("--forward-busy", "101", "would forward to itself"),
+        ("--follow-me", "102,+88161234567", "satellite and global networks are never called"),
+        ("--greeting", "prompt:nowhere", "no 'prompt:nowhere'"),
+        ("--forward-no-answer-s", "500", "5 to 120 seconds"),
+    ):
+        assert why in _refusal(world, "my", *ACME, "--number", "101", option, value)
 
 
 def test_trunks_and_their_passwords(world: World) -> None:
