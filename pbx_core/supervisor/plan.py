@@ -47,7 +47,8 @@ def workers_wanted(
     running: int, board: Iterable[Service], now: float, *, spare: int, least: int, most: int, cores: int
 ) -> int:
     """How many workers should run so that `spare` more calls fit at once, and a quarter more than are under way; with
-    a strong engine one per core at least, and no more than that until the first has said how strong it is. While one
+    a weak engine as many more as are under way, so that a call finds legs for a transfer on its worker; with a strong
+    engine one per core at least, and no more than that until the first has said how strong it is. While one
     says that it lacks processor time, more would only make it worse.
 
     `running` counts started worker processes, on the board or not yet; it never shrinks: an idle worker costs about
@@ -63,7 +64,8 @@ def workers_wanted(
     calls = sum(int(s.detail.get("calls", 0)) for s in rows)
     starting = max(0, running - len(rows))
     free = sum(capacities) + starting * each - calls
-    missing = max(spare, calls // 4) - free
+    reserve = calls // 4 if each >= STRONG_CALLS else calls
+    missing = max(spare, reserve) - free
     more = math.ceil(missing / each) if missing > 0 else 0
     return max(least, min(most, running + more))
 

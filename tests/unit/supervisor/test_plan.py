@@ -58,9 +58,15 @@ def test_a_worker_without_processor_time_gets_no_company_that_takes_more_of_it()
     assert wanted(2, rows) == 2
 
 
-def test_many_calls_keep_a_quarter_in_reserve() -> None:
+def test_many_calls_on_small_workers_keep_room_for_transfers() -> None:
     assert wanted(20, board(*[(2, 2)] * 20)) == 24
-    assert wanted(20, board(*[(2, 2)] * 20), most=100) == 25
+    assert wanted(20, board(*[(2, 2)] * 20), most=100) == 40
+    assert wanted(40, board(*[(2, 1)] * 40), most=100) == 40
+
+
+def test_many_calls_on_strong_workers_keep_a_quarter_in_reserve() -> None:
+    assert wanted(2, board((100, 90), (100, 90)), cores=2) == 3
+    assert wanted(2, board((100, 60), (100, 60)), cores=2) == 2
 
 
 def test_idle_workers_are_kept() -> None:
