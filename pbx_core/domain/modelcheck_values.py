@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pbx_core.domain import hours, numbers
 from pbx_core.domain.model import Model
 from pbx_core.domain.modelcheck import Mistake, Rule
+from pbx_core.domain.phrases import LANGUAGES
 
 EXTENSIONS_MAX = 10_000
 THINGS_MAX = 1_000  # of any other kind
@@ -224,15 +225,31 @@ def _texts(model: Model) -> Iterator[Mistake]:
 
 
 def hints(model: Model) -> tuple[Mistake, ...]:
-    """What is allowed and may still surprise: short numbers that are emergency numbers where the office is."""
+    """What is allowed and may still surprise: short numbers that are emergency numbers where the office is, routes to
+    countries that nobody may call, languages that the exchange does not speak."""
     countries = {model.outbound.country, *(o.country for o in model.offices)} - {""}
     known = {number: country for country in sorted(countries) for number in numbers.emergency_numbers(country)}
     instead = ", ".join(model.outbound.emergency) or "none (outbound.emergency is empty)"
-    return tuple(
-        Mistake(place, f"{number} is an emergency number in {known[number]}, and here a short number; for help one "
-                f"dials {instead}")
-        for place, number in short_numbers(model) if number in known
+    return (
+        *(Mistake(place, f"{number} is an emergency number in {known[number]}, and here a short number; for help one "
+                  f"dials {instead}")
+          for place, number in short_numbers(model) if number in known),
+        *_idle_routes(model, countries),
+        *(Mistake(f"languages.{i}", f"the exchange does not speak {each!r}, but {', '.join(LANGUAGES)}")
+          for i, each in enumerate(model.languages, 1) if each not in LANGUAGES),
     )  # fmt: skip
+
+
+def _idle_routes(model: Model, home: set[str]) -> Iterator[Mistake]:
+    """Prefixes of countries that may not be called now; they may be switched on again, so this is no mistake."""
+    allowed = home | (set(model.outbound.countries) if model.outbound.international else set())
+    codes = {numbers.country_code(country) for country in allowed}
+    for route in model.routes:
+        for i, prefix in enumerate(route.prefixes, 1):
+            if prefix and not any(prefix.startswith(code) or code.startswith(prefix) for code in codes):
+                yield Mistake(
+                    f"routes.{route.id}.prefixes.{i}", f"no country that may be called has numbers with {prefix}"
+                )
 
 
 def _key(thing: object) -> str:

@@ -11,6 +11,7 @@ import click
 
 from pbx_core import log
 from pbx_core.clock import SystemClock
+from pbx_core.errors import InputError
 from pbx_core.feed import Journal
 from pbx_core.keeper.keeper import PRODUCER, Keeper
 from pbx_core.settings import load
@@ -58,6 +59,13 @@ def add(data: Path, domain: str, call_id: str, reason: str) -> None:
     """Keep a call's recordings until the hold is released."""
     db, clock = terminal.open_db(data), SystemClock()
     owner = terminal.tenant_of(db, domain)
+    if not kept.has_recordings(db, owner.tenant_id, call_id):
+        raise InputError(
+            f"{domain} keeps no recording of a call {call_id!r}; nothing is held. Look at the id; of a call that has "
+            "just ended the recording is there within a minute.",
+            error_id="no_recording",
+            status=404,
+        )
     kept.add_hold(db, clock, owner.tenant_id, call_id, reason, getpass.getuser())
     audit.note(db, clock, owner.tenant_id, None, "hold_added", call_id)
     click.echo(f"The recordings of {call_id} are kept until the hold is released.")

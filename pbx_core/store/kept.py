@@ -12,7 +12,7 @@ from pbx_core.domain.records import RecordingRecord
 from pbx_core.errors import InputError
 from pbx_core.store.schema import kept_recording as kept
 from pbx_core.store.schema import legal_hold as hold
-from pbx_core.store.schema import tenant, voicemail_message
+from pbx_core.store.schema import live_call, tenant, voicemail_message
 
 BATCH_MAX = 200  # recordings dealt with in one round
 
@@ -149,6 +149,14 @@ def add_hold(engine: sa.Engine, clock: Clock, tenant_id: str, call_id: str, reas
     statement = insert(hold).values(tenant_id=tenant_id, call_id=call_id, **values)
     with engine.begin() as connection:
         connection.execute(statement.on_conflict_do_update(index_elements=["tenant_id", "call_id"], set_=values))
+
+
+def has_recordings(engine: sa.Engine, tenant_id: str, call_id: str) -> bool:
+    """Whether a call has a recording that exists, or is under way and may get one."""
+    mine = sa.and_(kept.c.tenant_id == tenant_id, kept.c.call_id == call_id, kept.c.deleted_at.is_(None))
+    under_way = sa.and_(live_call.c.tenant_id == tenant_id, live_call.c.call_id == call_id)
+    with engine.connect() as connection:
+        return any(connection.execute(sa.select(sa.exists().where(where))).scalar() for where in (mine, under_way))
 
 
 def release_hold(engine: sa.Engine, clock: Clock, tenant_id: str, call_id: str) -> None:

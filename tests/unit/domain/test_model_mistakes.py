@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -169,6 +170,8 @@ def test_what_is_odd_but_possible_is_allowed(place: str, value: Any) -> None:
 def test_what_may_surprise_is_said() -> None:
     assert [h.place for h in hints(OFFICE)] == ["extensions.101", "extensions.102", "extensions.103"]
     assert "101 is an emergency number in KG" in hints(OFFICE)[0].text
+    odd = replace(OFFICE, languages=("ru", "fr"), outbound=replace(OFFICE.outbound, countries=("KZ",)), offices=())
+    assert [h.place for h in hints(odd)][3:] == ["routes.germany.prefixes.1", "languages.2"]
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from pbx_core import feed
 from pbx_core.domain.dialplan import resolve
@@ -16,6 +17,7 @@ from pbx_core.domain.model import Extension, Model, Recording
 from pbx_core.domain.nodes import Origin, Ring, Wish
 from pbx_core.domain.records import RecordingGone
 from pbx_core.errors import ConfigError, InputError, Unavailable
+from pbx_core.keeper.command import hold
 from pbx_core.keeper.keeper import Keeper
 from pbx_core.media.recorder import Recorder
 from pbx_core.settings import Settings, load
@@ -105,6 +107,20 @@ def test_a_legal_hold_wins_until_it_is_released(world: World) -> None:
     assert files(world.settings, item) == [], "another tenant's hold on the id means nothing"
     with pytest.raises(InputError, match="reason"):
         kept.add_hold(world.db, world.clock, world.acme.tenant_id, item.call_id, " ", "owner")
+
+
+def test_a_hold_on_what_is_no_call_of_his_is_refused(world: World) -> None:
+    item = recorded(world, world.acme)
+
+    def hold_(domain: str, call_id: str) -> object:
+        words = ["add", "--tenant", domain, "--call", call_id, "--reason", "complaint"]
+        return CliRunner().invoke(hold, words, obj=world.settings.data).exception
+
+    for domain, call_id in (("acme.test", item.call_id[:-1]), ("birch.test", item.call_id)):
+        assert "nothing is held" in str(hold_(domain, call_id))
+    assert hold_("acme.test", item.call_id) is None
+    assert [h.call_id for h in kept.holds(world.db, world.acme.tenant_id)] == [item.call_id]
+    assert kept.holds(world.db, world.birch.tenant_id) == []
 
 
 def test_a_killed_deletion_is_finished_and_said_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
