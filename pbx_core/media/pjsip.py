@@ -35,6 +35,8 @@ LEGS_ASKED = 512  # the engine clamps it silently to what it was compiled for
 ACCOUNTS_MAX = 8  # the packaged engine aborts the process at the ninth
 EVENTS_PER_PUMP = 64  # SIP events handled at most before the loop gets its turn
 WATCH_S = 1.0  # how often the streams are looked at for silence
+HOLD_ASKED = 4  # a phone that holds sends no sound: it is asked so often, until it counts as gone, whether it is there
+NO_SIGN_OF_LIFE = (408, 480, 481, 503)  # answers that the edge or our own engine give in a phone's place
 SESSION_GONE = 171140  # PJSIP_ESESSIONTERMINATED: the leg ended while we asked; a normal race
 _ANSWERED = (pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED)
 CODECS = {"PCMA/8000/1": 255, "PCMU/8000/1": 254}
@@ -49,6 +51,7 @@ class _Leg(pj.Call):  # type: ignore[misc]
         self.handle = handle
         self.state = pj.PJSIP_INV_STATE_NULL
         self.held = False
+        self.asked_mono_s = 0.0
         self.watch = StreamWatch()
 
     @guarded
@@ -82,7 +85,7 @@ class _Leg(pj.Call):  # type: ignore[misc]
         if held != self.held:
             self.held = held
             self.tell(Signal.HELD if held else Signal.UNHELD)
-        self.watch.heard_mono_s = self.engine.clock.monotonic()
+        self.watch.heard_mono_s = self.asked_mono_s = self.engine.clock.monotonic()
 
     @guarded
     def onStreamCreated(self, prm: Any) -> None:
@@ -141,17 +144,35 @@ class _Leg(pj.Call):  # type: ignore[misc]
         self.tell(Signal.QUALITY, **self.watch.figures(stat, stream.codecName, self.engine.clock.monotonic()))
 
     def listen(self, mono_s: float, silence_s: float) -> None:
-        """Look whether RTP or RTCP still comes."""
+        """Look whether RTP or RTCP still comes, and from a phone that holds, answers."""
         if self.state not in _ANSWERED or not self.watch.count:
             return
+        if self.held and mono_s - self.asked_mono_s >= silence_s / HOLD_ASKED:
+            self.asked_mono_s = mono_s
+            self._ask()
         try:
             stat = self.getStreamStat(0)
         except pj.Error:
             return
         packets = stat.rtcp.rxStat.pkt + stat.rtcp.txStat.updateCount
-        if self.watch.silent(packets, self.held, mono_s, silence_s):
+        if self.watch.silent(packets, mono_s, silence_s):
             last = round(self.watch.heard_mono_s, 3)
             self.tell(Signal.MEDIA_LOST, last_media_mono_s=last, silence_s=silence_s)
+
+    @guarded
+    def onCallTsxState(self, prm: Any) -> None:
+        asked = prm.e.body.tsxState.tsx
+        if asked.method == "OPTIONS" and asked.statusCode >= 200 and asked.statusCode not in NO_SIGN_OF_LIFE:
+            self.watch.heard_mono_s = self.engine.clock.monotonic()
+
+    def _ask(self) -> None:
+        """OPTIONS within the dialog."""
+        question = pj.CallSendRequestParam()
+        question.method = "OPTIONS"
+        try:
+            self.sendRequest(question)
+        except pj.Error as error:
+            _log.debug("leg not asked", extra={"handle": self.handle, "reason": error.reason})
 
 
 class _Account(pj.Account):  # type: ignore[misc]

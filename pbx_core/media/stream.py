@@ -19,7 +19,7 @@ class StreamWatch:
     cpu_mark: cpu.Mark = field(default_factory=dict)
     measured: bool = False  # finally, before our BYE
     packets: int = -1
-    heard_mono_s: float = 0.0  # when RTP or RTCP was last seen; the answer, before any came
+    heard_mono_s: float = 0.0  # when RTP, RTCP or an answer was last seen; that of the call, before any came
     told: bool = False
 
     def begin(self, mono_s: float) -> None:
@@ -30,10 +30,10 @@ class StreamWatch:
         self.measured = False
         self.packets = -1
 
-    def silent(self, packets: int, holding: bool, mono_s: float, silence_s: float) -> bool:
-        """Whether the phone has vanished: no packet more than at the last look since silence_s. Told once. A phone
-        that holds may be silent."""
-        if packets != self.packets or holding:
+    def silent(self, packets: int, mono_s: float, silence_s: float) -> bool:
+        """Whether the phone has vanished: no packet more than at the last look, and nothing else, since silence_s.
+        Told once."""
+        if packets != self.packets:
             self.packets, self.heard_mono_s = packets, mono_s
             return False
         if self.told or mono_s - self.heard_mono_s < silence_s:

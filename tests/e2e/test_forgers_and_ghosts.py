@@ -82,7 +82,7 @@ def talk(office: Siege, domain: str = ACME) -> tuple[Leg, Leg]:
     return leg, until(lambda: bob.incoming)[0]
 
 
-@pytest.mark.parametrize("host", [STRANGER, "127.0.0.1", "127.0.0.3"])
+@pytest.mark.parametrize("host", [STRANGER, "127.0.0.3"])
 def test_a_stranger_who_knows_every_word_of_a_dialog_ends_and_turns_nothing(office: Siege, host: str) -> None:
     hers, his = talk(office)
     eve = office.stranger(host)
