@@ -10,10 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pbx_core.media.phone import Plan
+from pbx_core.media.phones import Phones
 from pbx_core.sip import message as sip
 from pbx_core.store.schema import agent, live_call, live_room, queue_call
+from tests.support.baresip import BINARY, Account, Baresip
 from tests.support.exchange import loudness
 from tests.support.intruder import Intruder, Leg, rtp, tone
+from tests.support.ports import free_range
 from tests.support.siege import ACME, BIRCH, STRANGER, Siege, lasting, siege
 from tests.support.waiting import until
 
@@ -253,6 +257,40 @@ def test_who_holds_is_asked_whether_he_is_there_and_may_be_silent_for_long(offic
         "the first one's answer came, or 32 s after it the call had ended"
     )
     hers.bye()
+
+
+@pytest.mark.skipif(not BINARY, reason="baresip is not installed (apt-get install baresip-core)")
+def test_a_foreign_phone_may_hold_for_long(office: Siege, tmp_path: Path) -> None:
+    bob = office.phone("102")
+    account = Account("103", ACME, office.passwords[ACME, "103"], office.sip_port)
+    with Baresip(tmp_path / "carol", [account]) as carol:
+        carol.wait_registered()
+        carol.dial(f"sip:102@{ACME}")
+        carol.wait_event("CALL_ESTABLISHED")
+        before = _held(office)
+        carol.command("hold")
+        until(lambda: _held(office) > before)
+        lasting(3 * SILENCE_S)
+        assert "CALL_CLOSED" not in carol.types() and not bob.incoming[0].ended
+
+
+def test_a_simulated_phone_may_hold_for_long(office: Siege) -> None:
+    bob = office.phone("102")
+    with Phones(rtp_port=free_range(40), rtp_ports=40) as phones:
+        edge = f"sip:127.0.0.1:{office.sip_port};transport=udp"
+        phones.register("103", "103", ACME, office.passwords[ACME, "103"], edge, Plan(), name="Carol")
+        assert phones.wait("registered", account="103")["status"] == 200
+        before = _held(office)
+        phones.call("103", "talk", "102", Plan(hold=((0.5, 60.0),)))
+        phones.wait("answered", call="talk")
+        call = until(lambda: bob.incoming)[0]
+        until(lambda: _held(office) > before)
+        lasting(3 * SILENCE_S)
+        assert not call.ended
+
+
+def _held(office: Siege) -> int:
+    return len([e for e in office.events() if e.type == "held"])
 
 
 # two customers with the same numbers
