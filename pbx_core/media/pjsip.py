@@ -9,6 +9,7 @@ machine's).
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 from collections import deque
@@ -22,6 +23,7 @@ from pbx_core import log
 from pbx_core.clock import Clock
 from pbx_core.errors import ConfigError, Unavailable
 from pbx_core.media import siptext
+from pbx_core.media.lock import Lock, host, port
 from pbx_core.media.options import AccountOptions, EngineOptions, guarded, is_ours
 from pbx_core.media.players import Players
 from pbx_core.media.port import DialTarget, PortEvent, Signal
@@ -53,6 +55,7 @@ class _Leg(pj.Call):  # type: ignore[misc]
         self.held = False
         self.asked_mono_s = 0.0
         self.watch = StreamWatch()
+        self.lock = Lock()
 
     @guarded
     def onCallState(self, prm: Any) -> None:
@@ -86,6 +89,8 @@ class _Leg(pj.Call):  # type: ignore[misc]
             self.held = held
             self.tell(Signal.HELD if held else Signal.UNHELD)
         self.watch.heard_mono_s = self.asked_mono_s = self.engine.clock.monotonic()
+        if self.watch.count:
+            self._moved()
 
     @guarded
     def onStreamCreated(self, prm: Any) -> None:
@@ -151,13 +156,20 @@ class _Leg(pj.Call):  # type: ignore[misc]
             self.asked_mono_s = mono_s
             self._ask()
         try:
-            stat = self.getStreamStat(0)
+            stat, names = self.getStreamStat(0), self.getMedTransportInfo(0)
         except pj.Error:
             return
+        if stat.rtcp.rxStat.pkt:
+            self.lock.heard(host(names.srcRtpName), frozenset({port(names.localRtpName), port(names.localRtcpName)}))
         packets = stat.rtcp.rxStat.pkt + stat.rtcp.txStat.updateCount
         if self.watch.silent(packets, mono_s, silence_s):
             last = round(self.watch.heard_mono_s, 3)
             self.tell(Signal.MEDIA_LOST, last_media_mono_s=last, silence_s=silence_s)
+
+    def _moved(self) -> None:
+        """See whether the phone says that its sound comes from elsewhere now."""
+        with contextlib.suppress(pj.Error):  # the stream is gone again
+            self.lock.moved(host(self.getStreamInfo(0).remoteRtpAddress))
 
     @guarded
     def onCallTsxState(self, prm: Any) -> None:

@@ -129,18 +129,20 @@ def test_a_forged_cancel_stops_no_ringing(office: Siege) -> None:
     assert until(lambda: leg.status) == 487
 
 
-def test_sound_from_a_stranger_is_neither_heard_nor_recorded_and_he_hears_nothing(office: Siege) -> None:
+@pytest.mark.parametrize("muted", [False, True], ids=["both speak", "she is muted"])
+def test_sound_from_a_stranger_is_neither_heard_nor_recorded_and_he_hears_nothing(office: Siege, muted: bool) -> None:
     hers, his = talk(office)
     assert hers.remote and his.remote
     call_id = until(lambda: [e for e in office.events() if e.type == "recording_started"])[-1].call_id
     lasting(2.0)
+    hers.talking = not muted  # a muted phone may send nothing: its place is free for whoever sends
     frames = tone(INJECTED_HZ)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as eve:
         eve.bind((STRANGER, 0))
-        for n in range(300):
+        for n in range(40):  # within the time after which silence ends the call
             for leg in (hers, his):
                 for source in (0x1234, 0x5678):
-                    packet = rtp(leg.sequence + 1, leg.stamp + 160, frames[n % 50], source=source)
+                    packet = rtp(leg.sequence + 1 + n, leg.stamp + 160 * n, frames[n % 50], source=source)
                     eve.sendto(packet, leg.remote)
             lasting(0.01)
         eve.setblocking(False)
