@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from pbx_core.clock import SystemClock
-from pbx_core.domain.campaign import SPACING_S, Rules
+from pbx_core.domain.campaign import SPACING_S, CampaignState, Rules
 from pbx_core.domain.model import Model
 from pbx_core.domain.numberlist import NUMBERS_MAX, NumberList, read_numbers
 from pbx_core.domain.phrases import LANGUAGES
@@ -140,6 +140,10 @@ def report(data: Path, campaign: str, domain: str, as_csv: bool) -> None:
         return
     figures = campaign_report.report(db, tenant_id, campaign)
     say(f"{found.name}: {found.state}, {figures.numbers} numbers")
+    if found.state is CampaignState.RUNNING and figures.due_at and figures.due_at > SystemClock().now().timestamp():
+        due = datetime.fromtimestamp(figures.due_at, UTC)
+        quiet = f"quiet hours {found.rules.quiet} where they are, or " if found.rules.quiet else ""
+        say(f"The next call is not before {due:%Y-%m-%d %H:%M} UTC: {quiet}the pause after a try.")
     table(("State", "Numbers"), [(state, str(n)) for state, n in figures.states.items()], "")
     tries = [(f"try {attempt}", result, str(n)) for (attempt, result), n in figures.tries.items()]
     table(("Try", "Result", "Calls"), tries, "Nobody has been called yet.")

@@ -194,7 +194,9 @@ def direction_of(wish: invite.Invite, advice: Advice) -> str:
     if wish.trunk_id:
         return "inbound"
     node, first = advice.routed.node, next(iter(advice.routed.visited), "outside:")
-    outside = first.startswith("outside:") and not (isinstance(node, Ring) and not all(t.outside for t in node.targets))
+    outside = first.startswith(("outside:", "emergency:")) and not (
+        isinstance(node, Ring) and not all(t.outside for t in node.targets)
+    )
     return "outbound" if outside else "internal"
 
 

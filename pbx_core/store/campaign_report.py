@@ -18,11 +18,13 @@ HEADS = ("number", "state", "attempts", "key", "reason", "last_change", "results
 @dataclass(frozen=True)
 class Report:
     """states: numbers by state. tries: (attempt, result) → how many; a call under way has the result "calling".
-    reasons: of the numbers that failed, the most frequent first."""
+    reasons: of the numbers that failed, the most frequent first. due_at: epoch seconds before which nobody is called
+    (quiet hours, the pause after a try); None: nobody waits."""
 
     states: dict[str, int]
     tries: dict[tuple[int, str], int]
     reasons: tuple[tuple[str, int], ...]
+    due_at: float | None = None
 
     @property
     def numbers(self) -> int:
@@ -50,10 +52,13 @@ def report(db: sa.Engine, tenant_id: str, campaign_id: str) -> Report:
             .group_by(number.reason)
             .order_by(count.desc(), number.reason)
         ).all()
+        due_at = connection.execute(sa.select(sa.func.min(number.not_before)).where(*mine, number.state == "ready"))
+        due = due_at.scalar()
     return Report(
         {row.state: row.n for row in states},
         {(attempt, result or "calling"): n for attempt, result, n in sorted(tries)},
         tuple((reason or "unknown", n) for reason, n in reasons),
+        due,
     )
 
 

@@ -48,6 +48,15 @@ def create(world: World, file: Path, *more: str, ok: bool = True) -> str:
     return said(world, *words, *more, ok=ok)
 
 
+def test_a_report_says_why_nobody_is_called_yet(world: World, numbers: Path) -> None:
+    words = ("--text", "Off.", "--from", "+493011111", "--quiet", "00:00-23:59")
+    campaign_id = create(world, numbers, *words).split()[1]
+    said(world, "start", campaign_id)
+    assert campaigns.claim(world.db, SystemClock(), world.acme.tenant_id, campaign_id, "a" * 32) is None
+    shown = said(world, "report", campaign_id)
+    assert "The next call is not before" in shown and "quiet hours 00:00-23:59" in shown
+
+
 def test_a_campaign_is_made_started_paused_reported_and_cancelled(world: World, numbers: Path) -> None:
     shown = create(world, numbers, "--text", "The water is off.", "--from", "+493011111", "--per-minute", "30")
     campaign_id = shown.split()[1]

@@ -55,6 +55,7 @@ def test_an_emergency_call_knows_no_limits(stage: Stage) -> None:
     (dial,) = stage.engine.all("dial")
     assert dial.headers["X-Emergency"] == "1"
     assert "X-Limits" not in dial.headers
+    assert stage.events("opened")[0].detail["direction"] == "outbound"
 
 
 def test_what_the_edge_says_of_a_refusal_stands_in_the_journal(stage: Stage) -> None:
