@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -296,3 +297,19 @@ def test_calls_that_would_go_in_a_circle_end_within_two_seconds(office: Siege) -
             office.user(number, forward_always="")
         assert len(until(lambda before=before: office.cdrs()[before:], 10)) == 1
     assert office.dialled() == []
+
+
+def test_limits_hold_when_everybody_calls_at_once_and_emergency_calls_go_all_the_same(tmp_path: Path) -> None:
+    model = MODEL.replace("international_calls_max = 5", "international_calls_max = 2\ncalls_max = 3")
+    with siege(tmp_path, model, slots=4) as office:
+        office.carrier.status = 180
+        phone = office.phone("102")
+        numbers = [*(f"+4930901820{n}" for n in range(4)), *(f"055511223{n}" for n in range(2))]
+        for batch in (numbers[:4], numbers[4:]):  # a worker of the packaged engine has room for two
+            legs = [phone.call(number) for number in batch]
+            until(lambda legs=legs: all(leg.status or [s for s in leg.early if s >= 180] for leg in legs), 20)
+        lasting(1.0)
+        dialled = office.dialled()
+        assert len([n for n in dialled if n.startswith("+49")]) == 2 and len(dialled) == 3
+        phone.call("112")
+        until(lambda: "112" in office.dialled(), 15)
