@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pbx_core.errors import ConfigError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseSettings):
@@ -25,9 +27,9 @@ class Settings(BaseSettings):
 
     # edge
     sip_host: str = Field(default="0.0.0.0", description="address the public SIP listener binds")
-    sip_port: int = Field(default=5060, description="UDP and TCP port of the public SIP listener")
-    sip_tls_port: int = Field(default=5061, description="TLS port of the public SIP listener")
-    sip_internal_port: int = Field(default=5070, description="UDP port on 127.0.0.1 where workers reach the edge")
+    sip_port: Port = Field(default=5060, description="UDP and TCP port of the public SIP listener")
+    sip_tls_port: Port = Field(default=5061, description="TLS port of the public SIP listener")
+    sip_internal_port: Port = Field(default=5070, description="UDP port on 127.0.0.1 where workers reach the edge")
     public_address: str = Field(default="", description="address phones reach us at; empty: found from the route out")
     tls_cert: Path | None = Field(default=None, description="PEM certificate; none: a self-signed one is made")
     tls_key: Path | None = Field(default=None, description="PEM key belonging to tls_cert")
@@ -52,8 +54,8 @@ class Settings(BaseSettings):
     guess_window_s: int = Field(default=60, description="window of the guessing guard")
 
     # workers
-    worker_port_base: int = Field(default=5080, description="worker n listens on 127.0.0.1:worker_port_base+n, UDP")
-    rtp_port_base: int = Field(
+    worker_port_base: Port = Field(default=5080, description="worker n listens on 127.0.0.1:worker_port_base+n, UDP")
+    rtp_port_base: Port = Field(
         default=20000, description="worker n uses 100 RTP ports from rtp_port_base+100*n (own build: 1100)"
     )
     worker_calls_max: int = Field(default=0, ge=0, description="calls per worker; 0: as many as its engine takes")
@@ -90,7 +92,7 @@ class Settings(BaseSettings):
 
     # web
     web_host: str = Field(default="127.0.0.1", description="address of the dashboard")
-    web_port: int = Field(default=8501, description="port of the dashboard")
+    web_port: Port = Field(default=8501, description="port of the dashboard")
     web_https: bool = Field(default=False, description="behind TLS: cookies get Secure")
     session_idle_s: int = Field(default=8 * 3600, description="signed out after so long without a request")
     login_failures_max: int = Field(default=5, description="bad sign-ins per address and account per window")
@@ -98,7 +100,7 @@ class Settings(BaseSettings):
 
     # programs and phones
     api_host: str = Field(default="127.0.0.1", description="address of the API; phones fetch their settings there too")
-    api_port: int = Field(default=8502, description="HTTPS port of the API")
+    api_port: Port = Field(default=8502, description="HTTPS port of the API")
     api_url: str = Field(
         default="", description="how phones and programs reach the API; empty: https://<public_address>:<api_port>"
     )

@@ -16,6 +16,7 @@ from pbx_core.domain.model import Model
 from pbx_core.domain.modelcheck_values import hints
 from pbx_core.domain.modeldiff import diff
 from pbx_core.errors import InputError
+from pbx_core.settings import load
 from pbx_core.store import audit, models
 from pbx_core.store.models import Applied
 from pbx_core.store.terminal import open_db, say, table, tenant_of
@@ -89,6 +90,10 @@ def apply(data: Path, file: Path, domain: str, comment: str, based_on: int | Non
         keep(done.passwords)
     audit.note(db, SystemClock(), owner.tenant_id, None, "model_applied", str(done.version))
     tell_applied(done, owner.domain, before, wanted, secrets)
+    uploads = load(data).prompts_dir / owner.tenant_id / "uploads"
+    for each in wanted.prompts:
+        if each.file and not (uploads / f"{each.file}.wav").exists():
+            say(f"Mind prompts.{each.id}: silent until a sound {each.file!r} is uploaded (callbench prompt upload).")
 
 
 @model.command("undo")

@@ -28,10 +28,10 @@ def test_without_a_file_the_defaults_hold_and_everything_lies_in_one_directory(t
 def test_the_environment_outranks_the_file_and_the_file_the_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = _file(tmp_path, "sip_port = 6060\nring_s = 20\n")
+    data = _file(tmp_path, "sip_port = 6060\nban_s = 20\n")
     monkeypatch.setenv("CALLBENCH_SIP_PORT", "7070")
     settings = load(data)
-    assert (settings.sip_port, settings.ring_s, settings.web_port) == (7070, 20, 8501)
+    assert (settings.sip_port, settings.ban_s, settings.web_port) == (7070, 20, 8501)
 
 
 def test_what_the_caller_says_outranks_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,8 +50,9 @@ def test_the_data_directory_may_come_from_the_environment(tmp_path: Path, monkey
     [
         ("sip_port = ", "not valid TOML"),
         ('sip_port = "fifty"', "sip_port"),
+        ("rtp_port_base = 70000", "rtp_port_base"),
         ("sip_prot = 5060", "sip_prot"),
-        ("ring_s = 1.5", "ring_s"),
+        ("ban_s = 1.5", "ban_s"),
         ("[edge]\nsip_port = 5060", "edge"),
     ],
 )
@@ -62,8 +63,8 @@ def test_what_does_not_fit_is_named_with_the_file(tmp_path: Path, text: str, nam
 
 
 def test_a_bad_value_in_the_environment_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CALLBENCH_RING_S", "soon")
-    with pytest.raises(ConfigError, match="ring_s"):
+    monkeypatch.setenv("CALLBENCH_BAN_S", "soon")
+    with pytest.raises(ConfigError, match="ban_s"):
         load(tmp_path)
 
 

@@ -91,6 +91,11 @@ def test_numbers_are_made_in_bulk_with_names_and_their_passwords_kept_in_a_file(
     assert "Say how many" in _refusal(world, "numbers", *ACME)
 
 
+def test_a_prompt_whose_sound_is_not_there_is_said(world: World) -> None:
+    said = _lines(world, "model", "apply", "-", *ACME, stdin='[extensions.101]\n[prompts.day]\nfile = "day"\n')
+    assert any(line.startswith("Mind prompts.day: silent until") for line in said)
+
+
 def test_a_users_own_settings(world: World) -> None:
     changed = _lines(world, "my", *ACME, "--number", "101", "--forward-busy", "102", "--dnd", "--follow-me", "102, 103")
     assert changed[:3] == ["dnd\ton", "forward_always\t–", "forward_busy\t102"]
