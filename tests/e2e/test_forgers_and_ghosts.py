@@ -183,7 +183,9 @@ def the_callee(office: Siege) -> Intruder:
 
 
 def in_queue(office: Siege) -> Intruder:
-    return answered(office.phone("101").call("200")).peer
+    caller = answered(office.phone("101").call("200")).peer
+    until(lambda: office.rows(queue_call))
+    return caller
 
 
 def with_an_agent(office: Siege) -> Intruder:
@@ -240,7 +242,7 @@ PLACES = (
 def test_who_vanishes_leaves_nothing_behind(office: Siege, place: Callable[[Siege], Intruder]) -> None:
     before = len(office.cdrs())
     ghost = place(office)
-    assert not office.nothing_is_left()
+    until(lambda: not office.nothing_is_left())
     ghost.vanish()
     until(lambda: office.rows(live_call) == [], GONE_S, what="the end of the call")
     until(office.nothing_is_left, 10, what="nothing left")

@@ -94,7 +94,11 @@ def edge_of(worker: WorkerProcess, directory_: Path) -> Iterator[None]:
     with (directory_ / "edge.log").open("wb") as log:
         process = subprocess.Popen(command, env={**os.environ, **worker.environment}, stderr=log, stdout=log)
         try:
-            until(lambda: [s for s in services.all_services(worker.db) if s.name == "edge" and s.alive(time.time())])
+            until(
+                lambda: [s for s in services.all_services(worker.db) if s.name == "edge" and s.alive(time.time())],
+                30.0,
+                what="the edge on the board",
+            )
             yield
         finally:
             process.send_signal(signal.SIGTERM)
