@@ -144,8 +144,12 @@ class Office:
 
     def seen(self, state: str, number: str) -> None:
         """Wait until others see the extension's call in this state, as somebody who looks at the phone does."""
-        live_calls = lambda: live.calls(self.system.db, self.tenant_id)  # noqa: E731
-        until(lambda: any(c.state == state and number in c.extensions for c in live_calls()), what=f"{number} {state}")
+
+        def found() -> bool:
+            calls = live.calls(self.system.db, self.tenant_id)
+            return any(c.state == state and number in c.extensions for c in calls)
+
+        until(found, what=f"{number} {state}")
 
     def lines(self, kind: str) -> list[Any]:
         """All records of a kind in the journals, oldest first."""
