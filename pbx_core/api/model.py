@@ -20,6 +20,7 @@ router = APIRouter(prefix="/v1/model", tags=["model"])
 
 COMMENT = Query(max_length=models.COMMENT_CHARS_MAX, description="why, for the history")
 BASED_ON = Query(ge=0, description="the version you began from; 409 when another came since")
+REMOVING = Query(description="extensions that the model does not have may go, with their passwords; else 409")
 BODY = {
     "requestBody": {
         "required": True,
@@ -93,9 +94,19 @@ def put(
     model: Document,
     comment: Annotated[str, COMMENT] = "",
     based_on: Annotated[int | None, BASED_ON] = None,
+    remove_extensions: Annotated[bool, REMOVING] = False,
 ) -> Applied:
     """Put a model in force, if it holds together; else 422 with every place, and nothing is changed."""
-    done = models.apply(here.db, here.clock, token.tenant_id, model, _author(token), comment, based_on=based_on)
+    done = models.apply(
+        here.db,
+        here.clock,
+        token.tenant_id,
+        model,
+        _author(token),
+        comment,
+        based_on=based_on,
+        may_remove=remove_extensions,
+    )
     audit.note(here.db, here.clock, token.tenant_id, None, "model_applied", str(done.version), token.token_id)
     return _applied(done)
 

@@ -77,16 +77,34 @@ def check(file: Path) -> None:
 @tenant_option
 @click.option("--comment", default="", help="Why, for the history.")
 @click.option("--based-on", type=int, help="The version you began from; refused when another came since.")
+@click.option("--remove-extensions", is_flag=True, help="Extensions that FILE does not have may go, for good.")
 @secrets_option
 @click.pass_obj
-def apply(data: Path, file: Path, domain: str, comment: str, based_on: int | None, secrets: Path | None) -> None:
+def apply(
+    data: Path,
+    file: Path,
+    domain: str,
+    comment: str,
+    based_on: int | None,
+    remove_extensions: bool,
+    secrets: Path | None,
+) -> None:
     """Put FILE in force, if it holds together. Calls that run keep their way."""
     db = open_db(data)
     owner = tenant_of(db, domain)
     wanted = read_model(file)
     with secrets_file(secrets) as keep:
         _, before = models.active(db, owner.tenant_id)
-        done = models.apply(db, SystemClock(), owner.tenant_id, wanted, AUTHOR, comment, based_on=based_on)
+        done = models.apply(
+            db,
+            SystemClock(),
+            owner.tenant_id,
+            wanted,
+            AUTHOR,
+            comment,
+            based_on=based_on,
+            may_remove=remove_extensions,
+        )
         keep(done.passwords)
     audit.note(db, SystemClock(), owner.tenant_id, None, "model_applied", str(done.version))
     tell_applied(done, owner.domain, before, wanted, secrets)

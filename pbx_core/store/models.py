@@ -31,6 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 COMMENT_CHARS_MAX = 500
+REMOVED_NAMED = 10  # extensions named in a refusal
 PARSED_MAX = 64  # models kept parsed per process; one of 10 000 extensions takes about 10 MB
 
 
@@ -93,9 +94,11 @@ def apply(
     *,
     undoes: int | None = None,
     based_on: int | None = None,
+    may_remove: bool = True,
 ) -> Applied:
     """Put a model in force. ModelError when it does not hold together, or a number of it is another tenant's.
-    based_on: the version that its author had before him; InputError (409) when another has been applied since."""
+    based_on: the version that its author had before him; InputError (409) when another has been applied since.
+    may_remove: False refuses (409) a model without extensions that there are: their passwords would be gone."""
     if mistakes := check(model):
         raise modelfile.ModelError(mistakes)
     if len(comment) > COMMENT_CHARS_MAX:
@@ -119,6 +122,14 @@ def apply(
             version = 1
         _claim_numbers(connection, tenant_id, model)
         passwords, removed = _set_extensions(connection, owner, model, now)
+        if removed and not may_remove:
+            names = ", ".join(sorted(removed)[:REMOVED_NAMED]) + (", …" if len(removed) > REMOVED_NAMED else "")
+            raise InputError(
+                f"This would remove {len(removed)} extensions ({names}) and their passwords for good; nothing was "
+                "changed. Say that they may go (--remove-extensions, remove_extensions=true), or add them.",
+                error_id="removes_extensions",
+                status=409,
+            )
         _store(connection, tenant_id, Version(version + 1, author, comment, clock.now(), undoes), model)
         connection.commit()
     return Applied(version + 1, tuple(sorted(passwords)), tuple(sorted(removed)), passwords)

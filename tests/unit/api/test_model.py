@@ -40,6 +40,15 @@ def test_a_model_is_put_in_force_with_its_history_and_taken_back(office: Office)
     assert office.client(office.birch).get("/v1/model").json()["version"] == 0
 
 
+def test_extensions_go_only_when_it_is_said_that_they_may(office: Office) -> None:
+    client = office.client(office.acme)
+    short = {"extensions": {"101": {}}}
+    refused = client.put("/v1/model", json=short)
+    assert refused.status_code == 409 and refused.json()["error_id"] == "removes_extensions"
+    gone = client.put("/v1/model", params={"remove_extensions": True}, json=short)
+    assert gone.status_code == 200 and gone.json()["removed"] == ["102", "103"]
+
+
 def test_toml_is_taken_too_and_a_stale_change_is_refused(office: Office) -> None:
     client = office.client(office.acme)
     toml = {"Content-Type": "application/toml"}

@@ -92,7 +92,10 @@ def test_numbers_are_made_in_bulk_with_names_and_their_passwords_kept_in_a_file(
 
 
 def test_a_prompt_whose_sound_is_not_there_is_said(world: World) -> None:
-    said = _lines(world, "model", "apply", "-", *ACME, stdin='[extensions.101]\n[prompts.day]\nfile = "day"\n')
+    said = _lines(
+        world, "model", "apply", "-", *ACME, "--remove-extensions",
+        stdin='[extensions.101]\n[prompts.day]\nfile = "day"\n',
+    )  # fmt: skip
     assert any(line.startswith("Mind prompts.day: silent until") for line in said)
 
 
@@ -161,3 +164,11 @@ def test_every_change_leaves_a_line_in_the_audit(world: World) -> None:
         (acme, "model_undone", "4"),
         (acme, "trunk_secret_set", "main"),
     ]
+
+
+def test_extensions_go_only_when_it_is_said_that_they_may(world: World) -> None:
+    said = _refusal(world, "model", "apply", "-", *ACME, stdin="[extensions.101]\n")
+    assert "would remove 2 extensions (102, 103)" in said and "nothing was changed" in said
+    assert len(directory.extensions(world.db, world.acme.tenant_id)) == 3
+    _lines(world, "model", "apply", "-", *ACME, "--remove-extensions", stdin="[extensions.101]\n")
+    assert [e.number for e in directory.extensions(world.db, world.acme.tenant_id)] == ["101"]
