@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from pbx_core.media.phone import Plan
 from pbx_core.media.phones import Phones
 from pbx_core.store import directory, models, services
 from tests.support.ports import free_port, free_range
+from tests.support.spooled import tone_file
 from tests.support.waiting import until
 from tests.support.worker_process import WorkerProcess, pitch, wav
 
@@ -78,22 +78,11 @@ def _clock() -> object:
     return SystemClock()
 
 
-def speech(path: Path, hertz: float, seconds: float) -> str:
-    """A WAV with a steady tone."""
-    samples = (8000 * np.sin(2 * np.pi * hertz * np.arange(int(8000 * seconds)) / 8000)).astype("<i2")
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(samples.tobytes())
-    return str(path)
-
-
 def test_a_talk_with_hold_and_digits_between_udp_and_tcp(exchange: Exchange, tmp_path: Path) -> None:
     left, right = exchange.left, exchange.right
-    right.plan("bob", Plan(answer_after_s=0.3, play=speech(tmp_path / "bob.wav", 1000, 6), dtmf=((0.5, "9"),)))
+    right.plan("bob", Plan(answer_after_s=0.3, play=str(tone_file(tmp_path / "bob.wav", 1000, 6)), dtmf=((0.5, "9"),)))
     plan = Plan(
-        play=speech(tmp_path / "alice.wav", 440, 6), hold=((1.0, 2.5),), dtmf=((3.0, "42"),), hangup_after_s=4.5
+        play=str(tone_file(tmp_path / "alice.wav", 440, 6)), hold=((1.0, 2.5),), dtmf=((3.0, "42"),), hangup_after_s=4.5
     )
     left.call("alice", "talk", "102", plan)
     assert left.wait("ringing", call="talk")["status"] == 180

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pbx_core.domain.records import Cdr, Disposition
 from pbx_core.media import spool
 from pbx_core.media.phone import Plan
 from tests.support.exchange import Exchange, exchange, loudness
+from tests.support.spooled import tone_file
 from tests.support.waiting import until
 from tests.support.worker_process import wav
 
@@ -28,17 +27,6 @@ languages = ["en"]
 ANNOUNCED = MODEL + '\n[recording]\nannouncement = ["say:en:This call is recorded, to make our service better."]\n'
 ALICE_HZ, BOB_HZ, CAROL_HZ, PLANTED_HZ = 440.0, 1000.0, 620.0, 1800.0
 HEARD, SILENT = 0.05, 0.002  # amplitudes
-
-
-def tone(path: Path, hertz: float, seconds: float) -> str:
-    """A WAV with a steady tone."""
-    samples = (8000 * np.sin(2 * np.pi * hertz * np.arange(int(8000 * seconds)) / 8000)).astype("<i2")
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(samples.tobytes())
-    return str(path)
 
 
 def folders(office: Exchange, cdr: Cdr) -> list[Path]:
@@ -63,9 +51,9 @@ def more_s(office: Exchange, seconds: float) -> None:
 
 def test_an_attended_transfer_is_one_conversation_in_two_segments(tmp_path: Path) -> None:
     with exchange(tmp_path, MODEL, ("101", "102", "103")) as office:
-        office.plan("102", Plan(answer_after_s=0.2, play=tone(tmp_path / "bob.wav", BOB_HZ, 20)))
-        office.plan("103", Plan(answer_after_s=0.2, play=tone(tmp_path / "carol.wav", CAROL_HZ, 20)))
-        office.call("101", "talk", "102", Plan(play=tone(tmp_path / "alice.wav", ALICE_HZ, 30)))
+        office.plan("102", Plan(answer_after_s=0.2, play=str(tone_file(tmp_path / "bob.wav", BOB_HZ, 20))))
+        office.plan("103", Plan(answer_after_s=0.2, play=str(tone_file(tmp_path / "carol.wav", CAROL_HZ, 20))))
+        office.call("101", "talk", "102", Plan(play=str(tone_file(tmp_path / "alice.wav", ALICE_HZ, 30))))
         bobs = office.phones["102"].wait("incoming", account="102")["call"]
         office.phones["101"].wait("answered", call="talk")
         until(lambda: office.events("recording_started"))
@@ -97,9 +85,9 @@ def test_an_attended_transfer_is_one_conversation_in_two_segments(tmp_path: Path
 
 def test_nothing_said_while_recording_is_paused_is_in_the_file(tmp_path: Path) -> None:
     with exchange(tmp_path, MODEL, ("101", "102")) as office:
-        planted = tone(tmp_path / "card.wav", PLANTED_HZ, 1.0)
-        office.plan("102", Plan(answer_after_s=0.2, play=tone(tmp_path / "bob.wav", BOB_HZ, 30)))
-        office.call("101", "talk", "102", Plan(play=tone(tmp_path / "alice.wav", ALICE_HZ, 30)))
+        planted = str(tone_file(tmp_path / "card.wav", PLANTED_HZ, 1.0))
+        office.plan("102", Plan(answer_after_s=0.2, play=str(tone_file(tmp_path / "bob.wav", BOB_HZ, 30))))
+        office.call("101", "talk", "102", Plan(play=str(tone_file(tmp_path / "alice.wav", ALICE_HZ, 30))))
         bobs = office.phones["102"].wait("incoming", account="102")["call"]
         until(lambda: office.events("recording_started"))
         more_s(office, 1.0)
@@ -131,7 +119,7 @@ def test_nothing_said_while_recording_is_paused_is_in_the_file(tmp_path: Path) -
 
 def test_no_byte_is_recorded_before_the_announcement_has_ended(tmp_path: Path) -> None:
     with exchange(tmp_path, ANNOUNCED, ("101", "102")) as office:
-        planted = tone(tmp_path / "early.wav", PLANTED_HZ, 0.5)
+        planted = str(tone_file(tmp_path / "early.wav", PLANTED_HZ, 0.5))
         office.plan("102", Plan(answer_after_s=0.2, play=planted))
         office.call("101", "talk", "102", Plan(play=planted))
         until(lambda: office.events("answered"))
@@ -140,7 +128,7 @@ def test_no_byte_is_recorded_before_the_announcement_has_ended(tmp_path: Path) -
             spooled_early += list(office.worker.settings.spool_dir.glob("*/*/*.wav"))
         assert spooled_early == []
         until(lambda: office.events("recording_started"), what="the recording begins after the announcement")
-        office.say("101", do="play", call="talk", file=tone(tmp_path / "alice.wav", ALICE_HZ, 5))
+        office.say("101", do="play", call="talk", file=str(tone_file(tmp_path / "alice.wav", ALICE_HZ, 5)))
         more_s(office, 1.5)
         office.say("101", do="hangup", call="talk")
         (cdr,) = office.cdrs(1)
@@ -158,13 +146,15 @@ def test_no_byte_is_recorded_before_the_announcement_has_ended(tmp_path: Path) -
 def test_a_call_is_parked_and_retrieved_at_another_phone(tmp_path: Path) -> None:
     with exchange(tmp_path, MODEL, ("101", "102", "103")) as office:
         office.plan("102", Plan(answer_after_s=0.2))
-        office.call("101", "talk", "102", Plan(play=tone(tmp_path / "alice.wav", ALICE_HZ, 30)))
+        office.call("101", "talk", "102", Plan(play=str(tone_file(tmp_path / "alice.wav", ALICE_HZ, 30))))
         bobs = office.phones["102"].wait("incoming", account="102")["call"]
         until(lambda: office.events("recording_started"))
         office.say("102", do="dtmf", call=bobs, digits="*7")
         (parked,) = until(lambda: office.events("parked"))
         office.phones["102"].wait("ended", call=bobs)
-        office.call("103", "take", parked.detail["slot"], Plan(play=tone(tmp_path / "carol.wav", CAROL_HZ, 30)))
+        office.call(
+            "103", "take", parked.detail["slot"], Plan(play=str(tone_file(tmp_path / "carol.wav", CAROL_HZ, 30)))
+        )
         until(lambda: len(office.events("recording_started")) == 2, what="they talk")
         more_s(office, 1.5)
         office.say("103", do="hangup", call="take")

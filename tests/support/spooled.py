@@ -41,6 +41,12 @@ def wav_bytes(samples: Samples, *, killed: bool = False, rate: int = RATE) -> by
     return struct.pack("<4sI4s", b"RIFF", riff, b"WAVE") + fmt + struct.pack("<4sI", b"data", length) + data
 
 
+def tone_file(path: Path, hertz: float, seconds: float) -> Path:
+    """A WAV with a steady tone, for a phone to speak."""
+    path.write_bytes(wav_bytes(tone(seconds, hertz, 0.25)))
+    return path
+
+
 def make(
     spool_dir: Path,
     tenant_id: str,

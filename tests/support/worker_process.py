@@ -79,7 +79,7 @@ class WorkerProcess:
         """Start it and wait until it serves."""
         self.process = self._run(0)
         self._peers += [self._run(slot) for slot in range(1, self._slots)]
-        until(self.row, 30.0, what="worker on the board")
+        until(self._row_or_death, 30.0, what="worker on the board")
         wanted = {f"worker-{slot}" for slot in range(self._slots)}
         until(lambda: wanted <= {s.name for s in services.all_services(self.db)}, 30.0, what="all workers on the board")
 
@@ -88,6 +88,11 @@ class WorkerProcess:
         command = [sys.executable, "-m", "pbx_core.cli", "--data", str(self.settings.data), "worker"]
         environment = {**os.environ, **self.environment}
         return subprocess.Popen([*command, "--slot", str(slot)], env=environment, stdout=log, stderr=log)
+
+    def _row_or_death(self) -> services.Service | None:
+        assert self.process is not None
+        assert self.process.poll() is None, f"the worker ended; see {self.directory / 'worker.log'}"
+        return self.row()
 
     def row(self) -> services.Service | None:
         """Its row on the board, while it lives."""
