@@ -41,7 +41,7 @@ MODEL = "[extensions]\n" + "".join(
 )
 TALK = {Disposition.ANSWERED}
 WITHIN_S = 0.1
-NEARLY_ALL = 0.85  # the phones share the machine: one that is served late dates its own answer late
+NEARLY_ALL = 0.85  # the promise is all; perhaps phones on a busy machine date their answers late: not shown yet
 AT_MOST_S = 0.5
 
 
