@@ -20,6 +20,8 @@ export class Wave {
     this.markers = [];
     this.reloads = 0;
     this.closed = false;
+    this.ready = false;
+    this.wish = null; // {at, play}: what was asked for before the sound was there
     this.#build();
   }
 
@@ -64,6 +66,7 @@ export class Wave {
   async load(detail) {
     this.close();
     this.closed = false;
+    this.wish = { at: 0, play: false };
     const { recording_id: id, duration_s: duration } = detail.recording;
     this.duration = duration;
     this.turns = detail.turns;
@@ -103,13 +106,25 @@ export class Wave {
     this.ws.on("seeking", (t) => this.#time(t));
     this.ws.on("play", () => this.#playing(true));
     this.ws.on("pause", () => this.#playing(false));
-    this.ws.on("ready", () => this.#drawMarkers());
-    this.ws.setPlaybackRate(+this.speed.value, true);
+    this.ws.on("ready", () => this.#ready());
     this.#drawLanes();
+  }
+
+  /** Who pressed play, a word or a key while the sound was still being fetched is heard now. */
+  #ready() {
+    if (this.ready) return;
+    this.ready = true;
+    const { at, play } = this.wish;
+    this.ws.setPlaybackRate(+this.speed.value, true);
+    if (at) this.seek(at);
+    if (play) this.toggle();
+    this.#drawMarkers();
   }
 
   close() {
     this.closed = true;
+    this.ready = false;
+    this.wish = null;
     this.reloads = 0;
     clearTimeout(this.reload);
     this.ws?.destroy();
@@ -120,15 +135,28 @@ export class Wave {
   }
 
   get at() {
-    return this.ws?.getCurrentTime() ?? 0;
+    return this.ready ? this.ws.getCurrentTime() : (this.wish?.at ?? 0);
   }
 
   toggle() {
-    this.ws?.playPause()?.catch?.(() => this.#say("The browser did not start the sound; press play once more."));
+    if (!this.ready) return this.#want({ play: !this.wish?.play });
+    this.ws.playPause()?.catch?.(() => {
+      this.#say("The browser did not start the sound; press play once more.");
+      this.#playing(this.ws?.isPlaying() ?? false);
+    });
   }
 
   play() {
-    this.ws?.play()?.catch?.(() => {});
+    if (!this.ready) return this.#want({ play: true });
+    this.ws.play()?.catch?.(() => {});
+  }
+
+  /** The sound is not there yet: keep what is asked for and show that it was understood. */
+  #want(wish) {
+    if (!this.wish) return;
+    Object.assign(this.wish, wish);
+    this.#playing(this.wish.play);
+    this.#time(this.wish.at);
   }
 
   by(seconds) {
@@ -136,8 +164,9 @@ export class Wave {
   }
 
   seek(seconds) {
-    if (!this.ws) return;
-    this.ws.setTime(Math.max(0, Math.min(this.duration - 0.05, seconds)));
+    const at = Math.max(0, Math.min(this.duration - 0.05, seconds));
+    if (this.ready) this.ws.setTime(at);
+    else this.#want({ at });
   }
 
   faster(steps) {
