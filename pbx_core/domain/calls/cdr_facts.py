@@ -22,11 +22,25 @@ def spans(moments: Sequence[tuple[float, bool]], begin: float, end: float) -> fl
     return round(total + (end - since if since is not None else 0.0), 3)
 
 
-def pause_s(events: Sequence[CallEvent], begin: float, end: float) -> float:
-    """Seconds of the talk that the recording was paused."""
+def holds(events: Sequence[CallEvent]) -> list[tuple[float, bool]]:
+    """When it changed whether at least one leg held."""
+    held: set[str] = set()
+    moments: list[tuple[float, bool]] = []
+    for event in events:
+        if event.type is EventType.HELD:
+            held.add(event.leg or "")
+        elif event.type in (EventType.UNHELD, EventType.ENDED, EventType.GIVEN):
+            held.discard(event.leg or "")
+        else:
+            continue
+        moments.append((event.mono_s, bool(held)))
+    return moments
+
+
+def recording_pauses(events: Sequence[CallEvent]) -> list[tuple[float, bool]]:
+    """When the recording was paused and resumed."""
     kinds = (EventType.RECORDING_PAUSED, EventType.RECORDING_RESUMED)
-    moments = [(e.mono_s, e.type is EventType.RECORDING_PAUSED) for e in events if e.type in kinds]
-    return spans(moments, begin, end)
+    return [(e.mono_s, e.type is EventType.RECORDING_PAUSED) for e in events if e.type in kinds]
 
 
 def inferred_answer(events: Sequence[CallEvent]) -> tuple[float | None, str]:
@@ -66,6 +80,13 @@ def queue_facts(events: Sequence[CallEvent], end: float) -> dict[str, Any]:
         return {"queue": "", "queue_wait_s": None, "queue_result": ""}
     wait_s = round(max(0.0, end - joined.mono_s), 3)
     return {"queue": str(joined.detail.get("queue", "")), "queue_wait_s": wait_s, "queue_result": "abandoned"}
+
+
+def trunk(events: Sequence[CallEvent]) -> str:
+    """The trunk that brought the call, or the one that carried it last."""
+    brought = str(events[0].detail.get("trunk_id") or "")
+    carried = [str(e.detail.get("trunk_id") or "") for e in events if e.type is EventType.DIALED]
+    return brought or next((t for t in reversed(carried) if t), "")
 
 
 def route(events: Sequence[CallEvent]) -> tuple[str, ...]:
