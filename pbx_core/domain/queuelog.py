@@ -10,14 +10,16 @@ WRAPUP seconds, CALLBACKDUE, CALLBACKDONE, CALLBACKFAILED reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pbx_core.domain.calls.events import EventType
 from pbx_core.domain.records import CallEventRecord, QueueEvent
 
+WRAPUP = "WRAPUP"
+TALK_ENDS = ("COMPLETECALLER", "COMPLETEAGENT", "BLINDTRANSFER", "ATTENDEDTRANSFER")
 LEFT = {
     "abandoned": "ABANDON",
     "overflow": "EXITWITHTIMEOUT",
@@ -30,7 +32,7 @@ QUEUE_EVENTS = {
     "logout": "REMOVEMEMBER",
     "pause": "PAUSE",
     "unpause": "UNPAUSE",
-    "wrap_up": "WRAPUP",
+    "wrap_up": WRAPUP,
     "callback_due": "CALLBACKDUE",
     "callback_done": "CALLBACKDONE",
     "callback_failed": "CALLBACKFAILED",
@@ -58,12 +60,22 @@ def queue_log(calls: Iterable[CallEventRecord], queues: Iterable[QueueEvent]) ->
     by_call: dict[str, list[CallEventRecord]] = {}
     for event in calls:
         by_call.setdefault(event.call_id, []).append(event)
-    found = [_of_agent(event) for event in queues if event.type in QUEUE_EVENTS]
+    facts = [_of_agent(event) for event in queues if event.type in QUEUE_EVENTS]
+    told: list[Entry] = []
     for events in by_call.values():
         story = _Story()
         for event in sorted(events, key=lambda e: e.seq):
-            found += story.tell(event)
-    return sorted(found, key=lambda entry: entry.at)
+            told += story.tell(event)
+    before = [entry for entry in facts if entry.event != WRAPUP]
+    after = [_after_the_talk(entry, told) for entry in facts if entry.event == WRAPUP]
+    return sorted([*before, *told, *after], key=lambda entry: entry.at)  # of the same moment they stay in this order
+
+
+def _after_the_talk(entry: Entry, told: Sequence[Entry]) -> Entry:
+    """A wrap-up, which follows its talk even where two processes' clocks and milliseconds say otherwise."""
+    whose = entry.call_id, entry.queue, entry.agent
+    ends = [e.at for e in told if e.event in TALK_ENDS and (e.call_id, e.queue, e.agent) == whose]
+    return replace(entry, at=max(entry.at, min(ends, key=lambda at: abs(at - entry.at), default=entry.at)))
 
 
 def _of_agent(event: QueueEvent) -> Entry:

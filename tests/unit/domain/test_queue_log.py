@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from pbx_core.domain.calls import commands, machine
 from pbx_core.domain.calls.events import CallEvent, EventType, to_record
 from pbx_core.domain.calls.nodes_json import routed_detail
@@ -125,6 +127,29 @@ def test_every_way_out_of_the_queue_has_its_word() -> None:
         "14|full|sales|NONE|FULL|0|0|14",
         "300|late|sales|NONE|EXITWITHTIMEOUT|1|1|300",
     ]
+
+
+@pytest.mark.parametrize("said_s", [84.5, 85, 85.5])
+def test_a_wrap_up_follows_its_talk_whatever_the_clocks_say(said_s: float) -> None:
+    call = Conversation("c1", 0)
+    call.feed(1, EventType.QUEUE_JOINED, queue="sales", position=1)
+    call.offer(2, "o1", "102")
+    call.feed(5, EventType.ANSWERED, call.dialled, by="102", offers={"102": 200})
+    call.feed(85, EventType.ENDED, "caller", status=200, reason="")
+    at = NINE + timedelta(seconds=said_s)
+    told = log(call, queues=(QueueEvent("e1", "t", at, "sales", "102", "wrap_up", "10", "c1"),))
+    assert told[-2:] == [
+        "85|c1|sales|102|COMPLETECALLER|4|80|1",
+        f"{max(85, said_s):g}|c1|sales|102|WRAPUP|10",
+    ]
+
+
+def test_a_call_that_is_called_back_enters_the_queue_after_the_call_back_is_done() -> None:
+    call = Conversation("c1", 0)
+    call.feed(1, EventType.QUEUE_JOINED, queue="sales", position=1)
+    done = QueueEvent("e1", "t", NINE + timedelta(seconds=1), "sales", "", "callback_done", "c0", "c1")
+    told = [line.split("|")[4] for line in log(call, queues=(done,))]
+    assert told == ["CALLBACKDONE", "ENTERQUEUE"], "of the same moment"
 
 
 def test_what_agents_do_stands_between_the_calls() -> None:
