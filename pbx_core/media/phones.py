@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pbx_core.media.phone import Plan
 
 EVENTS_MAX = 10_000  # not yet taken; more are dropped
+WAIT_S = 60.0  # for an event, on a machine that has much to do
 Event = dict[str, Any]
 
 
@@ -123,7 +124,7 @@ class Phones:
             except queue.Empty:
                 return found
 
-    def wait(self, event: str, timeout_s: float = 15.0, **fields: Any) -> Event:
+    def wait(self, event: str, timeout_s: float = WAIT_S, **fields: Any) -> Event:
         """Wait for one event with these fields and take it; others stay for events(). Unavailable when it does not
         come or an `error` does."""
         deadline = time.monotonic() + timeout_s

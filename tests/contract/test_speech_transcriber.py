@@ -282,5 +282,5 @@ def test_a_killed_transcription_is_taken_up_again_and_gives_one_transcript(world
         assert state_of(world, recording_id).tries == 2
     finally:
         second.terminate()
-        assert second.wait(timeout=20) == 0
+        assert second.wait(timeout=120) == 0
     assert not list(feed.orphans(world.settings.journal_dir, "transcribe-0"))

@@ -114,7 +114,7 @@ class Office:
 
     def over(self, number: str, call: str) -> int:
         """Wait until a call has ended; its status."""
-        return int(self.phones[number].wait("ended", call=call, timeout_s=30)["status"])
+        return int(self.phones[number].wait("ended", call=call)["status"])
 
     def connected(self, caller: str, name: str, callee: str) -> str:
         """One calls another, who answers; the callee's name for the call."""
@@ -384,10 +384,10 @@ def test_a_caller_asks_by_key_to_be_called_back(office: Office) -> None:
     office.plan("104", Plan(answer_after_s=0.2))
     office.world.plan("world", Plan(answer_after_s=0.2, hangup_after_s=3.0))
     office.world.call_as("world", "asks", CUSTOMER, DID, Plan(dtmf=((2.0, "1"),)))
-    office.world.wait("ended", call="asks", timeout_s=30)
+    office.world.wait("ended", call="asks")
     assert office.cdr(records, CUSTOMER, DID).queue_result == "callback"
     office.code("104", "*45")
-    office.world.wait("incoming", timeout_s=40)
+    office.world.wait("incoming")
     office.answered("104", office.rung("104"))
     back = until(lambda: [c for c in office.lines("cdr")[records:] if c.direction == "callback"], 30)[0]
     assert (back.queue, back.queue_result, back.answered_by) == ("help", "answered", CUSTOMER)

@@ -27,7 +27,7 @@ pytestmark = [
 def _client(system: System, token: str) -> httpx.Client:
     context = ssl.create_default_context(cafile=str(system.settings.data / "tls" / "edge.crt"))
     base = f"https://127.0.0.1:{system.settings.api_port}"
-    return httpx.Client(base_url=base, verify=context, headers={"Authorization": f"Bearer {token}"}, timeout=15)
+    return httpx.Client(base_url=base, verify=context, headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
 
 def _calls(program: httpx.Client) -> list[dict[str, Any]]:

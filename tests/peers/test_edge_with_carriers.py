@@ -70,7 +70,7 @@ def dials(world: World, edge: EdgeProcess, directory: Path, rest: str, trunk: st
     name = f"worker-{free_port()}"
     target = f"127.0.0.1:{edge.settings.sip_internal_port}"
     done = sip.Peer(directory, name, invite + rest, free_port(), free_port(), target).start()
-    assert done.wait(40) == 0, (directory / f"{name}.err").read_text()
+    assert done.wait(sip.PEER_S + 10) == 0, (directory / f"{name}.err").read_text()
 
 
 ANSWERED = sip.progress() + sip.receive("200", keep_route=True) + sip.ack() + sip.pause(200) + sip.bye()
@@ -112,7 +112,7 @@ def test_a_carrier_asks_for_a_digest_and_the_call_is_held(world: World, tmp_path
     far = carrier(tmp_path, scenario + proven("INVITE") + talks(), port)
     with edge_with(world, Trunk("main", "127.0.0.1", port=port, username="acme")) as edge:
         dials(world, edge, tmp_path, ANSWERED)
-        assert far.wait(15) == 0
+        assert far.wait(sip.PEER_S + 10) == 0
         until(lambda: states(world)["main"].calls == 0)
     seen = (tmp_path / f"carrier-{port}.msg").read_text()
     assert f"From: <sip:{DID}@127.0.0.1>" in seen and f"P-Asserted-Identity: <sip:{DID}@127.0.0.1>" in seen
@@ -128,10 +128,10 @@ def test_a_refusing_trunk_opens_its_circuit_and_the_other_carries_on(world: Worl
     with edge_with(world, *trunks) as edge:
         for _ in range(3):
             dials(world, edge, tmp_path, sip.progress() + sip.receive("503") + sip.ack_failure())
-        assert far.wait(15) == 0
+        assert far.wait(sip.PEER_S + 10) == 0
         dials(world, edge, tmp_path, refused("503", "circuit_open"))
         dials(world, edge, tmp_path, ANSWERED, trunk="next")
-        assert other.wait(15) == 0
+        assert other.wait(sip.PEER_S + 10) == 0
         until(lambda: states(world)["main"].circuit == "open")
         assert (states(world)["main"].failures, states(world)["next"].circuit) == (3, "closed")
         assert states(world)["main"].reason.startswith("503")
@@ -152,7 +152,7 @@ def test_we_register_and_a_call_comes_to_our_contact(world: World, tmp_path: Pat
     far = carrier(tmp_path, registrar + granted, port)
     with edge_with(world, Trunk("main", "127.0.0.1", port=port, username="acme", register=True)) as edge:
         until(lambda: states(world)["main"].registered_until is not None, what="the registration")
-        assert far.wait(15) == 0
+        assert far.wait(sip.PEER_S + 10) == 0
         seen = (tmp_path / f"carrier-{port}.msg").read_text()
         contact = re.findall(r"Contact: <sip:(\w+)@", seen)[0]
         taken = sip.receive("INVITE", keep_route=True, check=f"X-Did: .{DID[1:]}") + talks()
@@ -164,8 +164,8 @@ def test_we_register_and_a_call_comes_to_our_contact(world: World, tmp_path: Pat
         invite = invite.replace("sip:101@acme.test", "sip:+491701234567@carrier")
         target = f"127.0.0.1:{edge.settings.sip_port}"
         done = sip.Peer(tmp_path, "caller", invite + ANSWERED, free_port(), free_port(), target).start()
-        assert done.wait(20) == 0, (tmp_path / "caller.err").read_text()
-        assert called.wait(15) == 0
+        assert done.wait(sip.PEER_S + 10) == 0, (tmp_path / "caller.err").read_text()
+        assert called.wait(sip.PEER_S + 10) == 0
     got = (tmp_path / f"carrier-{worker}.msg").read_text()
     assert f"INVITE sip:{DID}@acme.test" in got and "X-Trunk: main" in got and "X-Caller: +491701234567" in got
 
@@ -191,7 +191,7 @@ def tls_carrier(directory: Path) -> Iterator[tuple[int, Path]]:
         thread = threading.Thread(target=serve)
         thread.start()
         yield listener.getsockname()[1], certificate
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.mark.parametrize("trusted", [True, False])
@@ -206,7 +206,7 @@ def test_a_carrier_on_tls_is_called_if_its_certificate_fits(world: World, tmp_pa
 def test_every_message_is_shown_to_a_capture_server(world: World, tmp_path: Path) -> None:
     with ExitStack() as held, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as homer:
         homer.bind(("127.0.0.1", 0))
-        homer.settimeout(10)
+        homer.settimeout(60)
         where = f"127.0.0.1:{homer.getsockname()[1]}"
         edge = held.enter_context(edge_with(world, hep_server=where, hep_node_id=7))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:

@@ -63,7 +63,7 @@ def informer(office: Exchange) -> Iterator[None]:
             yield
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(15)
+            process.wait(60)
 
 
 def told(office: Exchange, kind: str) -> list[object]:
@@ -84,12 +84,12 @@ def test_a_caller_who_asks_for_it_is_called_back_and_talks_with_the_agent(tmp_pa
         office.plan("101", Plan(answer_after_s=0.3))
         office.plan("103", Plan(answer_after_s=0.3, hangup_after_s=4.0))
         office.call("103", "asks", "200", Plan(dtmf=((2.0, "5"),)))
-        office.phones["103"].wait("ended", call="asks", timeout_s=30)
+        office.phones["103"].wait("ended", call="asks")
         first = office.cdrs(1)[0]
         assert first.queue_result == "callback"
         agents.unpause(*about)
-        office.phones["103"].wait("incoming", timeout_s=40)
-        office.phones["101"].wait("incoming", timeout_s=20)
+        office.phones["103"].wait("incoming")
+        office.phones["101"].wait("incoming")
         back = next(c for c in office.cdrs(2) if c.call_id != first.call_id)
         assert (back.direction, back.queue, back.queue_result) == ("callback", "sales", "answered")
         until(lambda: any(e.type == "wrap_up" for e in told(office, "queue_event")), what="the wrap-up")  # type: ignore[attr-defined]

@@ -68,7 +68,7 @@ def exchange(tmp_path: Path) -> Iterator[Exchange]:
             assert phones.wait("registered", account=account)["status"] == 200
         yield made
     edge.send_signal(signal.SIGTERM)
-    edge.wait(10)
+    edge.wait(40)
     worker.close()
 
 

@@ -71,7 +71,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         assert phones.wait("registered")["status"] == 200
         yield Office(acme.tenant_id, engine, phones)
     edge.send_signal(signal.SIGTERM)
-    edge.wait(10)
+    edge.wait(40)
     place.close()
     engine.close()
 

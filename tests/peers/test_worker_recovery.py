@@ -89,7 +89,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         with pytest.raises(AssertionError):
             worker.start()
     assert worker.process is not None
-    assert worker.process.wait(10) == 1
+    assert worker.process.wait(60) == 1
     said = (tmp_path / "worker.log").read_text()
     assert f"127.0.0.1:{worker.port} cannot be bound" in said
     assert "Traceback" not in said

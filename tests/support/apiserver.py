@@ -37,7 +37,7 @@ class ApiServer:
         """A program that checks our certificate as one of its authorities."""
         context = ssl.create_default_context(cafile=str(self.settings.data / "tls" / "edge.crt"))
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=self.base, verify=context, headers=headers, timeout=10)
+        return httpx.Client(base_url=self.base, verify=context, headers=headers, timeout=60)
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -51,7 +51,7 @@ class ApiServer:
         """SIGTERM; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+        return self.process.wait(60)
 
 
 @contextmanager

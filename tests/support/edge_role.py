@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+PEER_S = 120  # then a peer gives up: its scenario did not come to its end
 TENANT = "a" * 32
 _VIA = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]"
 _ALICE = 'From: "Alice" <sip:101@acme.test>;tag=[pid]a[call_number]'
@@ -196,7 +197,7 @@ class Peer:
     media_port: int
     target: str = ""
     calls: int = 1
-    limit_s: int = 30
+    limit_s: int = PEER_S
 
     def start(self) -> subprocess.Popen[bytes]:
         """Run it; exit code 0 means that every message came as the scenario says."""

@@ -10,9 +10,10 @@ from typing import Any
 
 from pbx_core.media.port import DialTarget, PortEvent, Signal
 from tests.support.ports import free_port, free_range
+from tests.support.waiting import patient
 
-START_S = 20.0
-ANSWER_S = 10.0
+START_S = 80.0
+ANSWER_S = 40.0
 
 
 class EngineProcess:
@@ -39,7 +40,7 @@ class EngineProcess:
 
     def wait(self, signal: Signal, handle: int = 0, timeout_s: float = 15.0, **detail: Any) -> PortEvent:
         """Wait for one report (of this leg, with these details) and take it; others stay."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + patient(timeout_s)
         while True:
             for event in self._reports:
                 fits = event.signal is signal and handle in (0, event.handle)
@@ -58,14 +59,14 @@ class EngineProcess:
         died = self.process.exitcode
         if died is None:
             self._pipe.send(("close", ()))
-        self.process.join(10)
+        self.process.join(40)
         if self.process.exitcode is None:
             self.process.kill()
             self.process.join()
         assert died is None and self.process.exitcode == 0, f"the engine ended with {died or self.process.exitcode}"
 
     def _answer(self, timeout_s: float) -> Any:
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + patient(timeout_s)
         while not self._answers:
             assert self._read(deadline - time.monotonic()), "the engine does not answer"
         answer = self._answers.popleft()

@@ -103,7 +103,7 @@ def edge_of(worker: WorkerProcess, directory_: Path) -> Iterator[None]:
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(10)
+                process.wait(40)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise

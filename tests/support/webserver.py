@@ -50,4 +50,4 @@ class WebServer:
         """End it in order; its exit code."""
         assert self.process
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(60)

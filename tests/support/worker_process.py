@@ -20,7 +20,7 @@ from pbx_core.domain import modelfile
 from pbx_core.domain.records import CallEventRecord, Cdr
 from pbx_core.settings import Settings, load
 from pbx_core.store import engine, models, schema, services
-from tests.support.edge_role import TENANT, Peer
+from tests.support.edge_role import PEER_S, TENANT, Peer
 from tests.support.ports import free_port, free_range
 from tests.support.waiting import until
 
@@ -122,7 +122,7 @@ class WorkerProcess:
     def finished(self, *peers: subprocess.Popen[bytes]) -> None:
         """Wait for the peers; each must have seen every message of its scenario."""
         for peer in peers:
-            assert peer.wait(40) == 0, self.complaints()
+            assert peer.wait(PEER_S + 10) == 0, self.complaints()
 
     def complaints(self) -> str:
         """What the peers said went wrong, and the worker's log."""
@@ -133,7 +133,7 @@ class WorkerProcess:
         """SIGTERM; the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         """SIGKILL."""
