@@ -1,4 +1,4 @@
-"""Carries out what the call machine asks: one branch per command, the larger ones in modules of their own."""
+"""Carries out what the call machine asks: one branch a command, by subject; the larger ones in modules of their own."""
 
 from __future__ import annotations
 
@@ -39,25 +39,66 @@ class Deeds:
 
     def carry_out(self, live: LiveCall, wish: do.Command) -> None:
         """Do one command; what comes of it is told to the call. Close is the worker's own."""
-        floor, port = self.floor, self.floor.port
-        handle = live.handles.get(getattr(wish, "leg", ""), 0)
         match wish:
             case do.Route():
                 self._route(live, wish)
             case do.Dial():
-                dialling.dial(floor, live, wish, self.guide.model(live.tenant_id))
+                dialling.dial(self.floor, live, wish, self.guide.model(live.tenant_id))
+            case do.RingBack() | do.Answer() | do.SendDtmf() | do.TellTransfer() | do.Hangup():
+                self._signal(live, wish)
+            case do.Mix() | do.Play() | do.StopPlay():
+                self._sound(live, wish)
+            case do.StartRecording() | do.StopRecording() | do.PauseRecording() | do.ResumeRecording():
+                self._record(live, wish)
+            case do.AdoptConsultation() | do.GiveCaller() | do.JoinRoom() | do.LeaveRoom():
+                self._join(live, wish)
+            case do.QueueJoin() | do.QueueOfferEnded() | do.QueueLeave() | do.QueueTalkEnded():
+                self._queue(live, wish)
+            case do.Park() | do.Store() | do.Message():
+                self._at_desk(live, wish)
+            case do.StartTimer(name, after_s):
+                live.timers[name] = self.floor.clock.monotonic() + after_s
+            case do.CancelTimer(name):
+                live.timers.pop(name, None)
+            case do.Note(kind, leg, detail):
+                self.floor.tell(live, kind, leg, detail)
+            case do.Close():
+                pass
+            case _:
+                assert_never(wish)
+
+    def _signal(self, live: LiveCall, wish: do.Signalling) -> None:
+        port, handle = self.floor.port, live.handles.get(wish.leg, 0)
+        match wish:
             case do.RingBack(_, status):
                 port.ring(handle, status, live.headers)
             case do.Answer(leg):
                 live.answered.add(leg)
                 port.answer(handle, live.headers)
+            case do.SendDtmf(_, method):
+                port.send_dtmf(handle, wish.digit, method)
+            case do.TellTransfer(_, status, reason):
+                port.tell_transfer(handle, status, reason, status >= 200)
+            case do.Hangup(_, status, reason, elsewhere):
+                headers = {**live.headers, "X-Elsewhere": "1"} if elsewhere else live.headers
+                port.hangup(handle, status, reason, headers)
+            case _:
+                assert_never(wish)
+
+    def _sound(self, live: LiveCall, wish: do.Sound) -> None:
+        match wish:
             case do.Mix(pairs):
                 live.pairs = pairs
-                floor.rewire(live)
+                self.floor.rewire(live)
             case do.Play():
                 self.sounds.play(live, wish, self.guide.model(live.tenant_id))
             case do.StopPlay(leg):
                 self.sounds.stop(live, leg)
+            case _:
+                assert_never(wish)
+
+    def _record(self, live: LiveCall, wish: do.Recording) -> None:
+        match wish:
             case do.StartRecording():
                 self.taping.start(live, wish)
             case do.StopRecording():
@@ -66,21 +107,24 @@ class Deeds:
                 self.taping.pause(live)
             case do.ResumeRecording():
                 self.taping.resume(live)
-            case do.SendDtmf(_, method):
-                port.send_dtmf(handle, wish.digit, method)
-            case do.TellTransfer(_, status, reason):
-                port.tell_transfer(handle, status, reason, status >= 200)
-            case do.Hangup(_, status, reason, elsewhere):
-                headers = {**live.headers, "X-Elsewhere": "1"} if elsewhere else live.headers
-                port.hangup(handle, status, reason, headers)
+            case _:
+                assert_never(wish)
+
+    def _join(self, live: LiveCall, wish: do.Joining) -> None:
+        match wish:
             case do.AdoptConsultation():
-                joining.adopt_consultation(floor, live, wish)
+                joining.adopt_consultation(self.floor, live, wish)
             case do.GiveCaller():
-                joining.give_caller(floor, live, wish)
+                joining.give_caller(self.floor, live, wish)
             case do.JoinRoom():
                 self._join_room(live, wish)
             case do.LeaveRoom(leg):
                 self.leave_room(live, leg)
+            case _:
+                assert_never(wish)
+
+    def _queue(self, live: LiveCall, wish: do.Queueing) -> None:
+        match wish:
             case do.QueueJoin():
                 self.waiting.join(live, wish)
             case do.QueueOfferEnded():
@@ -89,20 +133,17 @@ class Deeds:
                 self.waiting.leave(live, wish)
             case do.QueueTalkEnded():
                 self.waiting.talk_ended(live, wish)
+            case _:
+                assert_never(wish)
+
+    def _at_desk(self, live: LiveCall, wish: do.AtDesk) -> None:
+        match wish:
             case do.Park():
                 self.desk.park(live, wish)
             case do.Store():
                 self.desk.store(live, wish)
             case do.Message():
                 self.desk.message(live, wish)
-            case do.Note(kind, leg, detail):
-                floor.tell(live, kind, leg, detail)
-            case do.StartTimer(name, after_s):
-                live.timers[name] = floor.clock.monotonic() + after_s
-            case do.CancelTimer(name):
-                live.timers.pop(name, None)
-            case do.Close():
-                pass
             case _:
                 assert_never(wish)
 

@@ -265,34 +265,13 @@ class Close:
     """Every leg is gone: write the record."""
 
 
-Command = (
-    Route
-    | Dial
-    | RingBack
-    | Answer
-    | Mix
-    | Play
-    | StopPlay
-    | StartRecording
-    | StopRecording
-    | PauseRecording
-    | ResumeRecording
-    | SendDtmf
-    | TellTransfer
-    | Hangup
-    | AdoptConsultation
-    | GiveCaller
-    | JoinRoom
-    | LeaveRoom
-    | QueueJoin
-    | QueueOfferEnded
-    | QueueLeave
-    | QueueTalkEnded
-    | Park
-    | Store
-    | Message
-    | Note
-    | StartTimer
-    | CancelTimer
-    | Close
-)
+# by subject, as the shell carries them out
+Signalling = RingBack | Answer | SendDtmf | TellTransfer | Hangup
+Sound = Mix | Play | StopPlay
+Recording = StartRecording | StopRecording | PauseRecording | ResumeRecording
+Joining = AdoptConsultation | GiveCaller | JoinRoom | LeaveRoom
+Queueing = QueueJoin | QueueOfferEnded | QueueLeave | QueueTalkEnded
+AtDesk = Park | Store | Message
+Timer = StartTimer | CancelTimer
+
+Command = Route | Dial | Signalling | Sound | Recording | Joining | Queueing | AtDesk | Timer | Note | Close
