@@ -14,7 +14,7 @@ TRANSFER = "transfer"
 
 def adopt_consultation(floor: Floor, live: LiveCall, wish: AdoptConsultation) -> None:
     """Take the far leg of the call in which the leg's phone consults into this call."""
-    other = next((c for c in floor.calls.values() if _consults(c, live, wish.sip_call_id)), None)
+    other = next((c for c in floor.calls.values() if _consults(c, live, wish.leg, wish.sip_call_id)), None)
     far = _far_leg(other, wish.sip_call_id) if other else None
     if other is None or far is None:
         reason = "no such call here" if other is None else "ringing"
@@ -33,9 +33,12 @@ def give_caller(floor: Floor, live: LiveCall, wish: GiveCaller) -> None:
     _move(floor, live, CALLER, other, name, wish.how, wish.target)
 
 
-def _consults(call: LiveCall, live: LiveCall, sip_call_id: str) -> bool:
-    same = call is not live and call.tenant_id == live.tenant_id and not call.closed
-    return same and sip_call_id in call.sip_call_ids.values()
+def _consults(call: LiveCall, live: LiveCall, leg: str, sip_call_id: str) -> bool:
+    """Whether the dialog is this call's, and of the same extension as the leg: some phones' Call-IDs can be guessed."""
+    if call is live or call.tenant_id != live.tenant_id or call.closed:
+        return False
+    asking = live.numbers.get(leg)
+    return any(own == sip_call_id and call.numbers.get(near) == asking for near, own in call.sip_call_ids.items())
 
 
 def _far_leg(call: LiveCall, sip_call_id: str) -> str | None:

@@ -56,6 +56,17 @@ def test_a_transfer_of_a_consultation_that_is_gone_gives_the_talk_back(stage: St
     assert stage.hear_each_other(alice, bob)
 
 
+def test_nobody_draws_a_party_out_of_a_call_that_is_not_his(stage: Stage) -> None:
+    alice, bob = talking(stage, "101", "102")
+    daniyar, eva = talking(stage, "104", "105")
+    refer_to = "<sip:102@acme.test?Replaces=101-102%40phone%3Bto-tag%3D1%3Bfrom-tag%3D2>"
+    for thief in (daniyar, eva):
+        stage.engine.later(0.0, thief, Signal.TRANSFER, refer_to=refer_to, refer_sub=True)
+        stage.run(0.5)
+        assert stage.engine.all("tell transfer")[-1].status == 481
+    assert stage.engine.heard == {(alice, bob), (bob, alice), (daniyar, eva), (eva, daniyar)}
+
+
 def test_a_refer_to_nowhere_is_refused(stage: Stage) -> None:
     alice, bob = talking(stage, "101", "102")
     stage.engine.later(0.0, bob, Signal.TRANSFER, refer_to="<http://evil.example/>", refer_sub=True)
