@@ -13,6 +13,7 @@ missing=""
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need baresip baresip-core
 need sipp sip-tester
+need linphonec linphone-cli
 need chromium chromium
 fc-list 2>/dev/null | grep -qi 'emoji' || missing="$missing fonts-dejavu-core fonts-noto-color-emoji fontconfig"
 [ -n "$missing" ] || exit 0
