@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from pbx_core.api.access import Here, Reading
 from pbx_core.api.answers import when
+from pbx_core.api.context import Context
 from pbx_core.store import live
 from pbx_core.store.tokens import OPERATOR, Token
 
 router = APIRouter(prefix="/v1/live", tags=["live state"])
+
+Moment = Annotated[datetime | None, BeforeValidator(when)]  # given as UTC epoch seconds
+View = TypeVar("View", bound=BaseModel)
 
 
 class PhoneView(BaseModel):
@@ -26,8 +32,8 @@ class PhoneView(BaseModel):
     transport: str = Field(description="udp, tcp, tls; empty: not signed in")
     address: str
     user_agent: str = Field(description="as the phone sent it")
-    since: datetime | None
-    expires_at: datetime | None
+    since: Moment
+    expires_at: Moment
 
 
 class Phones(BaseModel):
@@ -45,7 +51,7 @@ class CallView(BaseModel):
     extensions: list[str] = Field(description="that ring or talk in it")
     slot: str = Field(description="park slot, empty: not parked")
     detail: dict[str, Any] = Field(description="for people: caller, callee, since, queue, recording …")
-    changed_at: datetime | None
+    changed_at: Moment
 
 
 class Calls(BaseModel):
@@ -60,7 +66,7 @@ class AgentView(BaseModel):
     number: str
     state: str = Field(description="ready, ringing, talking, wrap_up, paused, logged_out")
     pause_reason: str
-    since: datetime | None
+    since: Moment
     calls: int = Field(description="answered since logging in")
 
 
@@ -89,11 +95,11 @@ class TrunkView(BaseModel):
     trunk_id: str
     up: bool = Field(description="calls are sent there")
     circuit: str = Field(description="closed, open, half_open")
-    registered_until: datetime | None = Field(description="null: it does not sign in, or is not signed in")
+    registered_until: Moment = Field(description="null: it does not sign in, or is not signed in")
     failures: int = Field(description="in a row")
     calls: int
     reason: str
-    changed_at: datetime | None
+    changed_at: Moment
 
 
 class Trunks(BaseModel):
@@ -106,94 +112,33 @@ def _scope(token: Token) -> str | None:
     return None if token.tenant_id == OPERATOR else token.tenant_id
 
 
+def _views(
+    kind: type[View], here: Context, found: Sequence[live.Phone | live.Call | live.Queue | live.Trunk]
+) -> list[View]:
+    """What the store found as the API shows it: fields of the same name, the tenant by its domain."""
+    names = live.domains(here.db)
+    return [kind.model_validate(asdict(one) | {"tenant": names.get(one.tenant_id, "")}) for one in found]
+
+
 @router.get("/phones")
 def phones(token: Reading, here: Here) -> Phones:
     """Extensions, and the phones signed in to them."""
-    names = live.domains(here.db)
-    return Phones(
-        phones=[
-            PhoneView(
-                tenant=names.get(p.tenant_id, ""),
-                number=p.number,
-                name=p.name,
-                registered=p.registered,
-                transport=p.transport,
-                address=p.address,
-                user_agent=p.user_agent,
-                since=when(p.since),
-                expires_at=when(p.expires_at),
-            )
-            for p in live.phones(here.db, _scope(token), here.now())
-        ]
-    )
+    return Phones(phones=_views(PhoneView, here, live.phones(here.db, _scope(token), here.now())))
 
 
 @router.get("/calls")
 def calls(token: Reading, here: Here) -> Calls:
     """Calls under way, oldest first."""
-    names = live.domains(here.db)
-    return Calls(
-        calls=[
-            CallView(
-                tenant=names.get(c.tenant_id, ""),
-                call_id=c.call_id,
-                state=c.state,
-                extensions=list(c.extensions),
-                slot=c.slot,
-                detail=c.detail,
-                changed_at=when(c.changed_at),
-            )
-            for c in live.calls(here.db, _scope(token))
-        ]
-    )
+    return Calls(calls=_views(CallView, here, live.calls(here.db, _scope(token))))
 
 
 @router.get("/queues")
 def queues(token: Reading, here: Here) -> Queues:
     """Queues: who waits, for how long, and who serves."""
-    names = live.domains(here.db)
-    return Queues(
-        queues=[
-            QueueView(
-                tenant=names.get(q.tenant_id, ""),
-                queue=q.queue,
-                waiting=q.waiting,
-                talking=q.talking,
-                callbacks=q.callbacks,
-                longest_wait_s=q.longest_wait_s,
-                agents=[
-                    AgentView(
-                        number=a.number,
-                        state=a.state,
-                        pause_reason=a.pause_reason,
-                        since=when(a.since),
-                        calls=a.calls,
-                    )
-                    for a in q.agents
-                ],
-            )
-            for q in live.queues(here.db, _scope(token), here.now())
-        ]
-    )
+    return Queues(queues=_views(QueueView, here, live.queues(here.db, _scope(token), here.now())))
 
 
 @router.get("/trunks")
 def trunks(token: Reading, here: Here) -> Trunks:
     """Trunks: whether calls are sent there, and why not."""
-    names = live.domains(here.db)
-    return Trunks(
-        trunks=[
-            TrunkView(
-                tenant=names.get(t.tenant_id, ""),
-                trunk_id=t.trunk_id,
-                up=t.up,
-                circuit=t.circuit,
-                registered_until=when(t.registered_until),
-                failures=t.failures,
-                calls=t.calls,
-                reason=t.reason,
-                changed_at=when(t.changed_at),
-            )
-            for t in live.trunks(here.db, _scope(token), here.now())
-        ]
-    )
+    return Trunks(trunks=_views(TrunkView, here, live.trunks(here.db, _scope(token), here.now())))
