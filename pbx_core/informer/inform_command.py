@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -24,12 +26,17 @@ FILE_BYTES_MAX = 16 * 1024 * 1024
 BAD_SHOWN_MAX = 20  # lines of a list that are named; the rest is counted
 
 _tenant = click.option("--tenant", "domain", required=True, help="The tenant's domain.")
-_campaign = click.argument("campaign")
+F = TypeVar("F", bound=Callable[..., None])
 
 
 @click.group()
 def inform() -> None:
     """Call a list of numbers and tell them something: create, start, pause, cancel, report."""
+
+
+def _about_campaign(name: str) -> Callable[[F], click.Command]:
+    """A command about one campaign of a tenant."""
+    return lambda command: inform.command(name)(click.argument("campaign")(_tenant(click.pass_obj(command))))
 
 
 @inform.command("create")
@@ -82,28 +89,19 @@ def create(
     say(f"Next: callbench inform start {made} --tenant {owner.domain}")
 
 
-@inform.command("start")
-@_campaign
-@_tenant
-@click.pass_obj
+@_about_campaign("start")
 def start(data: Path, campaign: str, domain: str) -> None:
     """Begin, or go on after a pause."""
     _act(data, domain, campaign, "start", "runs; the informer calls while `callbench up` runs")
 
 
-@inform.command("pause")
-@_campaign
-@_tenant
-@click.pass_obj
+@_about_campaign("pause")
 def pause(data: Path, campaign: str, domain: str) -> None:
     """Begin no more calls for now; those under way go on."""
     _act(data, domain, campaign, "pause", "is paused")
 
 
-@inform.command("cancel")
-@_campaign
-@_tenant
-@click.pass_obj
+@_about_campaign("cancel")
 def cancel(data: Path, campaign: str, domain: str) -> None:
     """End it for good; calls under way go on."""
     _act(data, domain, campaign, "cancel", "is cancelled")
@@ -122,11 +120,8 @@ def list_(data: Path, domain: str) -> None:
     table(("Campaign", "Name", "State", "Created"), rows, "There are no campaigns yet.")
 
 
-@inform.command("report")
-@_campaign
-@_tenant
+@_about_campaign("report")
 @click.option("--csv", "as_csv", is_flag=True, help="One line a number, for a spreadsheet, on standard output.")
-@click.pass_obj
 def report(data: Path, campaign: str, domain: str, as_csv: bool) -> None:
     """Say who was reached, acknowledged, opted out, or failed and why, and what each try brought."""
     db = open_db(data)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,9 +66,7 @@ def agent() -> None:
 @click.pass_obj
 def login(data: Path, domain: str, queue: str, number: str) -> None:
     """Let the agent take calls of his queues."""
-    with _office(data, domain) as o:
-        done = agents.log_in(o.db, o.clock, o.tell, o.tenant_id, o.model, queue, number)
-    _say(number, done, "logged in to", "is logged in already")
+    _change(data, domain, queue, number, agents.log_in, "logged in to", "is logged in already")
 
 
 @agent.command("logout")
@@ -75,9 +74,7 @@ def login(data: Path, domain: str, queue: str, number: str) -> None:
 @click.pass_obj
 def logout(data: Path, domain: str, queue: str, number: str) -> None:
     """Give the agent no more calls; one that runs goes on."""
-    with _office(data, domain) as o:
-        done = agents.log_out(o.db, o.clock, o.tell, o.tenant_id, o.model, queue, number)
-    _say(number, done, "logged out of", "is not logged in")
+    _change(data, domain, queue, number, agents.log_out, "logged out of", "is not logged in")
 
 
 @agent.command("pause")
@@ -86,9 +83,7 @@ def logout(data: Path, domain: str, queue: str, number: str) -> None:
 @click.pass_obj
 def pause(data: Path, domain: str, queue: str, number: str, reason: str) -> None:
     """Give the agent no calls for a while."""
-    with _office(data, domain) as o:
-        done = agents.pause(o.db, o.clock, o.tell, o.tenant_id, o.model, queue, number, reason)
-    _say(number, done, "paused in", "is paused already")
+    _change(data, domain, queue, number, partial(agents.pause, reason=reason), "paused in", "is paused already")
 
 
 @agent.command("unpause")
@@ -96,9 +91,7 @@ def pause(data: Path, domain: str, queue: str, number: str, reason: str) -> None
 @click.pass_obj
 def unpause(data: Path, domain: str, queue: str, number: str) -> None:
     """Give the agent calls again."""
-    with _office(data, domain) as o:
-        done = agents.unpause(o.db, o.clock, o.tell, o.tenant_id, o.model, queue, number)
-    _say(number, done, "takes calls again in", "was not paused")
+    _change(data, domain, queue, number, agents.unpause, "takes calls again in", "was not paused")
 
 
 @agent.command("list")
@@ -165,7 +158,12 @@ def _snapshots(o: _Office, only: str) -> Iterator[tuple[float, line.Snapshot]]:
             yield now, line.snapshot(connection, o.tenant_id, o.model, each, now)
 
 
-def _say(number: str, queues: tuple[str, ...], done: str, already: str) -> None:
+def _change(
+    data: Path, domain: str, queue: str, number: str, act: Callable[..., tuple[str, ...]], done: str, already: str
+) -> None:
+    """Do it in the agent's queues, and say in which it is new."""
+    with _office(data, domain) as o:
+        queues = act(o.db, o.clock, o.tell, o.tenant_id, o.model, queue, number)
     say(f"{number} {done} {', '.join(queues)}." if queues else f"{number} {already}; nothing was changed.")
 
 
