@@ -33,7 +33,7 @@ pytestmark = [
 
 DOMAIN = "acme.test"
 ALICE_HZ, BOB_HZ, CAROL_HZ = 440.0, 1000.0, 620.0
-SPOKEN_S = 60.0
+SPOKEN_S = 120.0
 OK_OF_REFER = r"NOTIFY (?:.+\n)*\nSIP/2\.0 200 "
 
 
