@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any
 
 import click
 import uvicorn
 
-from pbx_core import log
+from pbx_core import log, serving
 from pbx_core.clock import SystemClock
-from pbx_core.errors import ConfigError
-from pbx_core.settings import Settings, load
+from pbx_core.settings import load
 from pbx_core.store import engine, heartbeat
 
 _log = log.get(__name__)
@@ -28,7 +26,7 @@ def web(data: Path, host: str | None, port: int | None) -> None:
     settings = load(data, **chosen)
     log.setup("web", settings.log_level)
     db = engine.connect(settings)
-    listener = _bind(settings)
+    listener = serving.listener(settings.web_host, settings.web_port, "dashboard", "web_port")
 
     from dashboard import asgi  # here, so that `callbench --help` and a busy port need not load Streamlit
     from dashboard.web.context import Context
@@ -51,18 +49,3 @@ def web(data: Path, host: str | None, port: int | None) -> None:
     heartbeat.stop_event()  # uvicorn ends on the signals and raises them again; here they then do nothing more
     with heartbeat.announced(db, clock, "web", lambda: {"host": settings.web_host, "port": settings.web_port}):
         server.run(sockets=[listener])
-
-
-def _bind(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.web_host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.web_host, settings.web_port))
-    except OSError as error:
-        listener.close()
-        raise ConfigError(
-            f"The dashboard cannot listen on {settings.web_host}:{settings.web_port} ({error.strerror}). Nothing was "
-            "started. End the program that has the port, or choose another with `web_port`."
-        ) from error
-    return listener

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from dashboard.web.context import Context
+from pbx_core.serving import refused_body, with_headers
 from pbx_core.store import sessions
 from pbx_core.store.sessions import Session
 
@@ -52,20 +53,16 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        await self.app(scope, receive, with_headers(send, self._add))
 
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("Content-Security-Policy", self.policy)
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Referrer-Policy"] = "same-origin"
-                headers["X-Frame-Options"] = "DENY"
-                headers["Cross-Origin-Opener-Policy"] = "same-origin"
-                headers["Cross-Origin-Resource-Policy"] = "same-origin"
-                headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
-            await send(message)
-
-        await self.app(scope, receive, with_headers)
+    def _add(self, headers: MutableHeaders) -> None:
+        headers.setdefault("Content-Security-Policy", self.policy)
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"
+        headers["X-Frame-Options"] = "DENY"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
 
 
 def page_policy() -> str:
@@ -103,13 +100,9 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            length = headers.get("content-length", "0")
-            if "transfer-encoding" in headers:
-                await Response(status_code=411)(scope, receive, send)
-                return
-            if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
-                await Response(status_code=413)(scope, receive, send)
+            refused = refused_body(Headers(scope=scope), BODY_BYTES_MAX)
+            if refused is not None:
+                await Response(status_code=refused)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

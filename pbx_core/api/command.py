@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import functools
-import socket
 from pathlib import Path
 
 import click
 import uvicorn
 
-from pbx_core import control, log
+from pbx_core import control, log, serving
 from pbx_core.api.app import build
 from pbx_core.api.context import Context, Doorman
 from pbx_core.api.doorstep import CONNECTIONS_MAX, Doorstep
 from pbx_core.clock import SystemClock
 from pbx_core.edge.tls import server_context
-from pbx_core.errors import ConfigError
 from pbx_core.netaddr import public_address
-from pbx_core.settings import Settings, load
+from pbx_core.settings import load
 from pbx_core.store import engine, heartbeat
 
 IDLE_S = 15  # a silent connection is closed
@@ -34,7 +32,7 @@ def api(data: Path) -> None:
     db = engine.connect(settings)
     clock = SystemClock()
     tls = server_context(settings, public_address(settings), clock.now())
-    listener = _bind(settings)
+    listener = serving.listener(settings.api_host, settings.api_port, "API", "api_port")
     context = Context(settings, db, clock, functools.partial(control.ask, settings), Doorman(settings, clock))
     config = uvicorn.Config(
         build(context),
@@ -55,17 +53,3 @@ def api(data: Path) -> None:
     heartbeat.stop_event()  # uvicorn ends on the signals and raises them again; here they then do nothing more
     with heartbeat.announced(db, clock, "api", lambda: {"host": settings.api_host, "port": settings.api_port}):
         server.run(sockets=[listener])
-
-
-def _bind(settings: Settings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.api_host, settings.api_port))
-    except OSError as error:
-        listener.close()
-        raise ConfigError(
-            f"The API cannot listen on {settings.api_host}:{settings.api_port} ({error.strerror}). Nothing was "
-            "started. End the program that has the port, or choose another with `api_port`."
-        ) from error
-    return listener

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pbx_core import log
+from pbx_core.serving import refused_body, with_headers
 
 _log = log.get(__name__)
 
@@ -35,32 +36,31 @@ class Doors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
+        send = with_headers(send, _add)
         limit = self.model_bytes_max if scope["path"].startswith(MODEL_PATH) else BODY_BYTES_MAX
         refusal = _refusal(Headers(scope=scope), limit)
         if refusal is not None:
-            await _answer(with_headers, *refusal)
+            await _answer(send, *refusal)
             return
         try:
-            await self.app(scope, receive, with_headers)
+            await self.app(scope, receive, send)
         except Exception:  # noqa: BLE001 the outer loop of a request: it has been answered, and the server goes on
             _log.exception("request failed", extra={"method": scope["method"]})  # the path may hold a secret
 
 
+def _add(headers: MutableHeaders) -> None:
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+
+
 def _refusal(headers: Headers, bytes_max: int) -> tuple[int, str, str] | None:
-    if "transfer-encoding" in headers:
-        return 411, "no_length", NO_LENGTH
-    length = headers.get("content-length", "0")
-    if not (length.isascii() and length.isdecimal()) or int(length) > bytes_max:
-        return 413, "too_large", TOO_LARGE.format(limit=bytes_max)
-    return None
+    match refused_body(headers, bytes_max):
+        case None:
+            return None
+        case 411:
+            return 411, "no_length", NO_LENGTH
+        case status:
+            return status, "too_large", TOO_LARGE.format(limit=bytes_max)
 
 
 async def _answer(send: Send, status: int, error_id: str, message: str) -> None:
