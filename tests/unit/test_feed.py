@@ -153,6 +153,7 @@ def test_a_released_orphan_is_found_again(tmp_path: Path) -> None:
     (orphan,) = feed.orphans(tmp_path)
     orphan.release()
     (again,) = feed.orphans(tmp_path)
+    assert again.path == orphan.path
     again.close(CLOCK)
 
 

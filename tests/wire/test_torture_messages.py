@@ -13,6 +13,7 @@ import pytest
 
 from pbx_core.domain.model import Did, Model, Trunk
 from pbx_core.sip.flow import Flow
+from tests.support.mutilation import mutilated
 from tests.wire.conftest import Net, Peer
 
 CAPTURES = {path.stem: path for path in sorted((Path(__file__).parent / "torture").glob("*.sip"))}
@@ -123,23 +124,6 @@ def test_a_strange_but_valid_invite_of_a_carrier_reaches_a_worker_whole(net: Net
         return
     assert statuses(net, CARRIER, raw)[-1] == 200
     assert worker.requests[0].body == raw.partition(b"\r\n\r\n")[2]
-
-
-def mutilated(chance: random.Random, whole: list[bytes]) -> bytes:
-    """A message with up to five faults."""
-    raw = bytearray(chance.choice(whole))
-    for _ in range(chance.randrange(1, 6)):
-        at = chance.randrange(len(raw) or 1)
-        match chance.randrange(4):
-            case 0:
-                raw[at : at + 1] = bytes([chance.randrange(256)])
-            case 1:
-                del raw[at : at + chance.randrange(40)]
-            case 2:
-                raw[at:at] = raw[at : at + chance.randrange(60)]
-            case _:
-                raw[at:at] = chance.choice([b"\r\n", b"<", b'"', b";", b",", b"\xff", b" ", b"=", b"@", b"%00"])
-    return bytes(raw)
 
 
 def flood(net: Net, whole: list[bytes], seed: int) -> None:
