@@ -19,9 +19,9 @@ from pbx_core.domain import numbers
 from pbx_core.domain.dialplan_way import Answer, Way
 from pbx_core.domain.facts import Facts
 from pbx_core.domain.model import Model
-from pbx_core.domain.nodes import JoinHow, Node, Routed, Wish
+from pbx_core.domain.nodes import JoinHow, Node, Ring, Routed, Wish
 
-__all__ = ["STOPS", "Facts", "resolve"]
+__all__ = ["STOPS", "Facts", "direction_of", "resolve"]
 
 Stop = Callable[[Way, str], Answer]
 STOPS: dict[str, Stop] = {
@@ -54,6 +54,15 @@ def resolve(model: Model, facts: Facts, wish: Wish) -> Routed:
     way = Way(model, facts, wish.origin, list(wish.visited), overflow=wish.overflow)
     node = _follow(way, wish.destination or _dialled(way, wish.dialled))
     return Routed(node, tuple(way.steps), tuple(way.visited), way.origin)
+
+
+def direction_of(routed: Routed, trunk_id: str = "") -> str:
+    """internal, inbound (a trunk brought it) or outbound, as the record of a call has it."""
+    if trunk_id:
+        return "inbound"
+    node, first = routed.node, next(iter(routed.visited), "outside:")
+    outside_only = not isinstance(node, Ring) or all(target.outside for target in node.targets)
+    return "outbound" if first.startswith(("outside:", "emergency:")) and outside_only else "internal"
 
 
 def _follow(way: Way, answer: Answer) -> Node:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiosipua.message import SipRequest
 
 from pbx_core import log
@@ -11,6 +13,7 @@ from pbx_core.edge.context import Context
 from pbx_core.edge.hunt import Hunt
 from pbx_core.edge.pool import Pool
 from pbx_core.edge.trunks import Arrival, Line, Trunks
+from pbx_core.edge.turned_away import Attempt, Outcome, Tell, attempt
 from pbx_core.sip import message as sip
 from pbx_core.sip import outside, routing
 from pbx_core.sip.flow import Flow
@@ -22,16 +25,24 @@ _log = log.get(__name__)
 class Carriers:
     """Both directions."""
 
-    def __init__(self, context: Context, trunks: Trunks, pool: Pool) -> None:
-        self._context, self._trunks, self._pool = context, trunks, pool
+    def __init__(self, context: Context, trunks: Trunks, pool: Pool, tell: Tell) -> None:
+        """`tell` hears of calls that no worker took."""
+        self._context, self._trunks, self._pool, self._tell = context, trunks, pool, tell
 
     def arrived(self, request: SipRequest, flow: Flow, arrival: Arrival) -> bool:
         """A carrier brings a call for a public number: hunt for a worker. Never for anything but such a number. False:
-        beyond the trunk's limits; nothing is kept of it, for its address is easily forged."""
+        beyond the trunk's limits so often that nothing more is kept of it, for its address is easily forged."""
         context, line, did = self._context, arrival.line, arrival.did
         tally, tenant_id = self._pool.tally, line.tenant_id
-        if tally.count("trunk", *line.key) >= line.trunk.channels or not line.rate.take(context.timers.time()):
+        tried = self._attempt(request, flow, arrival)
+        limit = self._limit(line)
+        if limit and not line.lost.take(context.timers.time()):
             return False
+        if limit:
+            _log.warning("trunk beyond its limits", extra={"trunk": line.trunk.id, "reason": limit})
+            context.layer.serve(request, flow).respond(context.answer(request, 503, [("Retry-After", "5")]))
+            self._tell(tried, Outcome(503, f"limit: {limit}", context.timers.time()))
+            return True
         server = context.layer.serve(request, flow)
         server.respond(context.answer(request, 100))
         invite = sip.clone(request)
@@ -43,8 +54,7 @@ class Carriers:
         invite.headers.append("X-Source", str(flow))
         invite.headers.append("X-Trunk", line.trunk.id)
         invite.headers.append("X-Did", did.number)
-        country = line.trunk.country or arrival.book.model.outbound.country
-        invite.headers.append("X-Caller", numbers.caller(outside.caller(request, line.trunk.number_format), country))
+        invite.headers.append("X-Caller", tried.caller_number)
         if tally.count("did", tenant_id, did.number) >= did.channels:
             invite.headers.append("X-Overflow", "1")
         call_id = sip.header(request, "call-id")
@@ -54,8 +64,29 @@ class Carriers:
             if status >= 300:
                 self._pool.release(call_id)
 
-        Hunt(context, server, self._pool, invite, flow, talk, trunk=True, on_end=ended).next()
+        untaken = partial(self._tell, tried)
+        Hunt(context, server, self._pool, invite, flow, talk, trunk=True, on_end=ended, untaken=untaken).next()
         return True
+
+    def _attempt(self, request: SipRequest, flow: Flow, arrival: Arrival) -> Attempt:
+        trunk, book = arrival.line.trunk, arrival.book
+        who = {
+            "tenant_id": arrival.line.tenant_id,
+            "domain": book.domain,
+            "caller_number": numbers.caller(
+                outside.caller(request, trunk.number_format), trunk.country or book.model.outbound.country
+            ),
+            "dialled": arrival.did.number,
+            "did": arrival.did.number,
+            "trunk_id": trunk.id,
+        }
+        return attempt(request, self._context.now(), self._context.timers.time(), str(flow), **who)
+
+    def _limit(self, line: Line) -> str:
+        """Which of the trunk's limits one more call would break; "" none, and it counts."""
+        if self._pool.tally.count("trunk", *line.key) >= line.trunk.channels:
+            return "calls at once over the trunk"
+        return "" if line.rate.take(self._context.timers.time()) else "calls per second over the trunk"
 
     def place(self, request: SipRequest, flow: Flow) -> None:
         """A worker calls a number outside."""

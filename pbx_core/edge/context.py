@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from aiosipua.message import SipRequest, SipResponse
@@ -47,6 +48,10 @@ class Context:
     random: Callable[[int], bytes]
     wall: Callable[[], float]
     tag_key: bytes
+
+    def now(self) -> datetime:
+        """Wall clock, UTC."""
+        return datetime.fromtimestamp(self.wall(), UTC)
 
     def port(self, transport: str) -> int:
         """Our own port on a transport."""

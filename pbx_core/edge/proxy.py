@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from aiosipua.message import SipRequest, SipResponse
 
@@ -16,6 +17,7 @@ from pbx_core.edge.reach import reach_phone
 from pbx_core.edge.relay import Relaying
 from pbx_core.edge.transactions import TIMER_C, ServerTransaction
 from pbx_core.edge.trunks import Trunks
+from pbx_core.edge.turned_away import Outcome, Tell, attempt
 from pbx_core.sip import message as sip
 from pbx_core.sip import outside, refer, routing
 from pbx_core.sip.flow import Ends, Flow
@@ -57,9 +59,10 @@ class Proxy:
         pool: Pool,
         trunks: Trunks,
         wire: Wire,
+        tell: Tell,
         succeeds: bool,
     ) -> None:
-        """`succeeds`: there was an edge before this one."""
+        """`tell` hears of calls that no worker took. `succeeds`: there was an edge before this one."""
         self._context = context
         self._auth = auth
         self._accounts = accounts
@@ -67,6 +70,7 @@ class Proxy:
         self._pool = pool
         self._trunks = trunks
         self._wire = wire
+        self._tell = tell
         self._orphans_until = context.timers.time() + (TIMER_C if succeeds else 0.0)
         pool.on_death = lambda port: context.layer.peer_died(Flow("int", LOOPBACK, port))
 
@@ -79,13 +83,17 @@ class Proxy:
             return
         server = context.layer.serve(request, flow)
         number, tenant_id = identity.extension.number, identity.tenant.tenant_id
-        if user != number:
-            server.respond(context.answer(request, 403))
-            return
+        who = {"tenant_id": tenant_id, "domain": identity.tenant.domain, "caller_number": number}
+        tried = attempt(request, context.now(), context.timers.time(), str(flow), **who)
         target = sip.uri(request.uri)
         host = target.host.lower()
+        status = 403 if user != number else 0
         if not _USER.match(target.user or "") or (host != identity.tenant.domain and not context.is_ours(host)):
-            server.respond(context.answer(request, 404))
+            status = status or 404
+        if status:
+            answer = context.answer(request, status)
+            server.respond(answer)
+            self._tell(tried, Outcome(status, f"{status} {answer.reason_phrase}", context.timers.time()))
             return
         server.respond(context.answer(request, 100))
         invite = sip.clone(request)
@@ -102,7 +110,8 @@ class Proxy:
                 self._pool.release(call_id)
 
         talk = Talk(tenant_id=tenant_id, extension=number)
-        Hunt(context, server, self._pool, invite, flow, talk, on_end=ended).next()
+        untaken = partial(self._tell, tried)
+        Hunt(context, server, self._pool, invite, flow, talk, on_end=ended, untaken=untaken).next()
 
     def claims_phone(self, request: SipRequest) -> bool:
         """Whether an INVITE from a carrier's address is in a phone's name: whoever sent it must then prove it."""

@@ -140,7 +140,7 @@ class Server:
         arrival = self._trunks.arrival(request, flow)
         if arrival is not None:
             if not self._carriers.arrived(request, flow, arrival):
-                _log.warning("trunk beyond its limits", extra={"trunk": arrival.line.trunk.id})
+                _log.warning("trunk far beyond its limits", extra={"trunk": arrival.line.trunk.id})
                 self._refuse(request, flow, 503, [("Retry-After", "5")])
         elif self._proxy.claims_phone(request):
             self._proxy.from_phone(request, flow)

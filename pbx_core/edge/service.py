@@ -13,11 +13,13 @@ import sqlalchemy as sa
 
 from pbx_core import log
 from pbx_core.clock import Clock
+from pbx_core.domain.model import Model
 from pbx_core.edge import trunk_books
 from pbx_core.edge.accounts import Accounts
 from pbx_core.edge.auth import Authenticator
 from pbx_core.edge.carriers import Carriers
 from pbx_core.edge.context import Context, Wire
+from pbx_core.edge.ledger import Ledger
 from pbx_core.edge.location import Location
 from pbx_core.edge.mirror import Mirror, Mirrored
 from pbx_core.edge.network import Network
@@ -73,12 +75,18 @@ class Edge:
         self.trunks = Trunks(context, wire, self.pool)
         self.trunks.on_known = lambda host: self.guard.vouch(host, timers.time())
         self.upkeep = Upkeep(context, wire, self.trunks)
-        proxy = Proxy(context, auth, accounts, self.location, self.pool, self.trunks, wire, succeeds)
+        self.ledger = Ledger(context, self._model)
+        tell = self.ledger.tell
+        proxy = Proxy(context, auth, accounts, self.location, self.pool, self.trunks, wire, tell, succeeds)
         extensions = Extensions(context, accounts, self.location, self.pool, wire)
-        carriers = Carriers(context, self.trunks, self.pool)
+        carriers = Carriers(context, self.trunks, self.pool, tell)
         registrar = Registrar(context, auth, accounts, self.location)
         self.server = Server(context, auth, registrar, proxy, extensions, carriers, self.trunks)
         self._timers = timers
+
+    def _model(self, tenant_id: str) -> Model | None:
+        book = self.trunks.book(tenant_id)
+        return book.model if book else None
 
     def banned(self, host: str) -> bool:
         """Whether a host is not listened to. A carrier never is: whoever forges its address must not cut it off."""
@@ -95,6 +103,7 @@ class Edge:
             "address": self.host,
             "phones": self.location.phones,
             "calls": self.pool.calls,
+            "turned_away": self.ledger.calls,
             "trunks": len(self.trunks.lines()),
             "transactions": self.layer.count,
             "bans": self.guard.bans,
@@ -136,6 +145,7 @@ async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
     mirror = Mirror(settings, wall)
     await mirror.open()
     edge = Edge(settings, db, wall, loop, Mirrored(network, mirror) if mirror.on else network)
+    edge.ledger.open(clock)
     receive = mirror.watching(edge.server.receive, edge.host) if mirror.on else edge.server.receive
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -145,6 +155,7 @@ async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
         loop.create_task(edge.pool.read_forever(db, wall)),
         loop.create_task(edge.location.write_forever()),
         loop.create_task(edge.location.purge_forever()),
+        loop.create_task(edge.ledger.write_forever()),
         loop.create_task(_keep_open(edge, network)),
         loop.create_task(trunk_books.follow_forever(edge.trunks, settings, db)),
         loop.create_task(trunk_books.tell_forever(edge.trunks, db)),
@@ -169,4 +180,5 @@ async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
         for task in work:
             task.cancel()
         await network.close()
+        edge.ledger.close()
         mirror.close()

@@ -44,7 +44,8 @@ class Book:
 
 @dataclass
 class Line:
-    """One trunk, running. `token`: the user of our Contact there, which nobody can guess."""
+    """One trunk, running. `token`: the user of our Contact there, which nobody can guess. `lost`: how often a call
+    beyond its limits is written down; its address is easily forged."""
 
     tenant_id: str
     trunk: Trunk
@@ -52,6 +53,7 @@ class Line:
     password: str = field(repr=False)
     token: str
     rate: Bucket
+    lost: Bucket
     circuit: Circuit = field(default_factory=Circuit)
     signin: SignIn = field(default_factory=SignIn)
     turn: int = 0  # which of the carrier's addresses is asked; the next one after each that did not reply
@@ -111,7 +113,8 @@ class Trunks:
     def _line(self, book: Book, trunk: Trunk) -> Line:
         carrier = Carrier(trunk.host, trunk.port, trunk.transport, trunk.number_format)
         token = self._context.tokens.name("trunk", book.tenant_id, trunk.id)
-        return Line(book.tenant_id, trunk, carrier, book.passwords.get(trunk.id, ""), token, Bucket(trunk.calls_per_s))
+        password, per_s = book.passwords.get(trunk.id, ""), trunk.calls_per_s
+        return Line(book.tenant_id, trunk, carrier, password, token, Bucket(per_s), Bucket(per_s))
 
     def _index(self) -> None:
         """Names or models changed."""

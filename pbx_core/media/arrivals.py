@@ -1,16 +1,20 @@
 """Calls that begin: an INVITE from the edge, or a request to originate. Where the call goes is asked before it is
-opened, so that a call which belongs to another worker is handed back without a trace."""
+opened, so that a call which belongs to another worker is handed back without a trace.
+
+Who writes the record of a call that comes to nothing, is seen by our final answer: 487 is a call of ours, 503 without
+X-Call-Id is not, and the edge then goes on looking or tells of it itself."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pbx_core import log
 from pbx_core.domain.calls.events import CALLER, EventType
-from pbx_core.domain.nodes import Conference, Join, Ring, Target, Wish
+from pbx_core.domain.dialplan import direction_of
+from pbx_core.domain.nodes import Conference, Hangup, Join, Ring, Routed, Target, Wish
 from pbx_core.domain.records import from_json, to_json
 from pbx_core.errors import PeerError
 from pbx_core.media import invite
@@ -20,6 +24,7 @@ from pbx_core.media.floor import Floor
 from pbx_core.media.guide import Advice, Guide, Known
 from pbx_core.media.live_call import LiveCall
 from pbx_core.media.port import PortEvent, Signal
+from pbx_core.sip.display import visible
 
 _log = log.get(__name__)
 
@@ -27,6 +32,8 @@ ADVICE_S_MAX = 2.0  # the database has so long; then the call goes by what was l
 ORIGINATED = ("callback", "informing", "click")
 ORIGINATED_MAX = 1000  # remembered, so that a request sent twice calls once
 TEXT_CHARS_MAX = 256  # of a destination or a number in a request
+GAVE_UP = 487  # what the engine itself answers to CANCEL
+LOST = Hangup(480, "Temporarily Unavailable", "done")  # where a call leads for which the dialplan was asked in vain
 
 
 @dataclass
@@ -48,6 +55,7 @@ class Arrivals:
         self._reads = reads
         self._room = room
         self._asking: dict[int, Arrival] = {}
+        self._turned_away: dict[int, PortEvent] = {}  # dialogs that are not over yet
         self._originated: deque[str] = deque(maxlen=ORIGINATED_MAX)
 
     @property
@@ -57,9 +65,12 @@ class Arrivals:
 
     def incoming(self, report: PortEvent) -> None:
         """An INVITE: ask where it goes, or turn it away."""
-        if not self._room(1):
-            self._turn_away(report.handle)
-            return
+        if self._room(1):
+            self._ask(report)
+        else:
+            self._turn_away(report)
+
+    def _ask(self, report: PortEvent, ended: PortEvent | None = None) -> None:
         try:
             wish = invite.parse(report.detail["message"])
         except PeerError as error:
@@ -67,14 +78,19 @@ class Arrivals:
             self._floor.port.hangup(report.handle, 403, "Forbidden", {"X-Call-Id": "none"})
             return
         due = self._floor.clock.monotonic() + ADVICE_S_MAX
-        arrival = self._asking[report.handle] = Arrival(report, wish, due)
+        arrival = self._asking[report.handle] = Arrival(report, wish, due, ended)
         question = _question(wish)
         self._reads.send(
             lambda: self._guide.ask(wish.tenant_id, question), lambda advice: self._advised(arrival, advice)
         )
 
     def report(self, report: PortEvent) -> bool:
-        """Something happened to a leg; True when it is one of those that still wait here."""
+        """Something happened to a leg; True when it is one of those that still wait here, or were turned away."""
+        if report.signal is Signal.ENDED and report.handle in self._turned_away:
+            invited = self._turned_away.pop(report.handle)
+            if report.detail.get("status") == GAVE_UP:  # said before our refusal: only we can tell of this call
+                self._ask(invited, report)
+            return True
         arrival = self._asking.get(report.handle)
         if arrival is None:
             return False
@@ -96,7 +112,7 @@ class Arrivals:
         if direction not in ORIGINATED:
             raise ValueError(f"direction is none of {', '.join(ORIGINATED)}")
         wanted = {"target": to_json(target), "then": then, "shown": str(request.get("shown", ""))}
-        wanted["from_name"] = invite.visible(str(request.get("from_name", "")))
+        wanted["from_name"] = visible(str(request.get("from_name", "")))
         if call_id in self._originated:
             reply({"ok": True})  # asked twice
             return
@@ -129,11 +145,14 @@ class Arrivals:
         if isinstance(advice, Failed):
             _log.error("dialplan asked in vain", extra={"reason": advice.reason, "alarm": True})
             advice = self._guide.recall(wish.tenant_id, _question(wish)) or advice
+        if arrival.ended is not None:  # nobody waits any more; it needs no room, only its record
+            lost = Advice(Routed(LOST, (), (), wish.origin), "", "en")
+            self._accept(arrival, lost if isinstance(advice, Failed) else advice)
         # it may be stopping by now, or another call's transfer may have taken the last dialog
-        if isinstance(advice, Failed) or not self._room(int(isinstance(advice.routed.node, Ring))):
-            self._turn_away(handle)
+        elif isinstance(advice, Failed) or not self._room(int(isinstance(advice.routed.node, Ring))):
+            self._turn_away(arrival.report)
         elif elsewhere := _elsewhere(advice, self._floor.worker):
-            self._floor.port.hangup(handle, 503, "Elsewhere", {"X-Worker": elsewhere})
+            self._turn_away(arrival.report, "Elsewhere", {"X-Worker": elsewhere})
         else:
             self._accept(arrival, advice)
 
@@ -142,7 +161,7 @@ class Arrivals:
         live = LiveCall(self._floor.clock.new_id(), wish.tenant_id, advice.domain or wish.domain, answer_ready=advice)
         self._floor.take(live, CALLER, report.handle, wish.caller_number, wish.sip_call_id)
         head = {
-            "direction": direction_of(wish, advice),
+            "direction": direction_of(advice.routed, wish.trunk_id),
             "caller_number": wish.caller_number,
             "caller_name": wish.caller_name,
             "callee_number": wish.did or wish.dialled,
@@ -173,8 +192,9 @@ class Arrivals:
         }
         self._floor.tell(live, EventType.OPENED, None if report is None else CALLER, detail, report)
 
-    def _turn_away(self, handle: int) -> None:
-        self._floor.port.hangup(handle, 503, "No Slot", {})
+    def _turn_away(self, invited: PortEvent, reason: str = "No Slot", headers: Mapping[str, str] | None = None) -> None:
+        self._turned_away[invited.handle] = invited
+        self._floor.port.hangup(invited.handle, 503, reason, headers or {})
 
 
 def _question(wish: invite.Invite) -> Wish:
@@ -187,17 +207,6 @@ def _elsewhere(advice: Advice, worker: str) -> str:
     if isinstance(node, Join | Conference) and node.worker not in ("", worker):
         return node.worker
     return ""
-
-
-def direction_of(wish: invite.Invite, advice: Advice) -> str:
-    """internal, inbound or outbound, as the record has it."""
-    if wish.trunk_id:
-        return "inbound"
-    node, first = advice.routed.node, next(iter(advice.routed.visited), "outside:")
-    outside = first.startswith(("outside:", "emergency:")) and not (
-        isinstance(node, Ring) and not all(t.outside for t in node.targets)
-    )
-    return "outbound" if outside else "internal"
 
 
 def _text(request: dict[str, Any], name: str) -> str:

@@ -10,9 +10,10 @@ from pbx_core.domain.calls.events import EventType
 from pbx_core.domain.model import Model
 from pbx_core.errors import Unavailable
 from pbx_core.media.floor import Floor
-from pbx_core.media.invite import name_addr, visible
+from pbx_core.media.invite import name_addr
 from pbx_core.media.live_call import LiveCall
 from pbx_core.media.port import DialTarget
+from pbx_core.sip.display import visible
 
 OFFERS_MAX = 100  # numbers in one X-Offers
 ANONYMOUS = "anonymous"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from pbx_core.domain.nodes import Origin
 from pbx_core.errors import PeerError
+from pbx_core.sip.display import display_name, visible
 
-NAME_CHARS_MAX = 64
 _REQUEST = re.compile(r"^INVITE sips?:([^@;>\s]{1,64})@([^;>\s:?]{1,253})\S* SIP/2\.0$", re.IGNORECASE)
-_FROM_NAME = re.compile(r'^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<')
 _TENANT = re.compile(r"^[0-9a-f]{32}$")
 _USER = re.compile(r"^[A-Za-z0-9._+*#-]{1,64}$")
 _TRUNK = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
@@ -91,21 +89,6 @@ def refer_to(value: str) -> tuple[str, str]:
         if name.lower() == "replaces":
             return number, unquote(content).split(";", 1)[0][:256]
     return number, ""
-
-
-def display_name(from_header: str) -> str:
-    """The display name of a From header, unquoted, without control and bidi characters, at most 64 characters."""
-    found = _FROM_NAME.match(from_header)
-    if found is None:
-        return ""
-    text = re.sub(r"\\(.)", r"\1", found[1]) if found[1] is not None else (found[2] or "")
-    return visible(text)
-
-
-def visible(text: str) -> str:
-    """Text from outside without control, format and surrogate characters, cut to 64."""
-    kept = "".join(c for c in text if unicodedata.category(c)[0] != "C")
-    return kept.strip()[:NAME_CHARS_MAX]
 
 
 def name_addr(name: str, uri: str) -> str:

@@ -8,8 +8,8 @@ from pbx_core.domain.calls.events import EventType
 from pbx_core.media.arrivals import Arrivals
 from pbx_core.media.control import Reply
 from pbx_core.media.floor import Floor
-from pbx_core.media.invite import visible
 from pbx_core.media.live import row_of
+from pbx_core.sip.display import visible
 
 CONTROLS = ("hangup", "pause_recording", "resume_recording", "start_recording", "stop_recording", "transfer")
 NUMBER_CHARS_MAX = 32

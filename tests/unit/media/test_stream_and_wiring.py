@@ -6,9 +6,10 @@ import pytest
 
 from pbx_core.errors import PeerError
 from pbx_core.media import cpu
-from pbx_core.media.invite import name_addr, parse, refer_to, visible
+from pbx_core.media.invite import name_addr, parse, refer_to
 from pbx_core.media.stream import StreamWatch
 from pbx_core.media.wiring import Wiring
+from pbx_core.sip.display import visible
 
 TENANT = "a" * 32
 INVITE = "\r\n".join(
