@@ -20,6 +20,7 @@ from pbx_core.media.worker import Worker
 from pbx_core.settings import Settings
 from pbx_core.store import models
 from pbx_core.store.schema import binding
+from tests.support.signed_in import binding_row
 from tests.support.waiting import until
 
 MODEL = """
@@ -118,17 +119,7 @@ class Stage:
         now = self.clock.now().timestamp()
         with self.db.begin() as connection:
             for number in numbers:
-                row = {
-                    "tenant_id": self.tenant_id,
-                    "number": number,
-                    "contact": f"sip:{number}@192.0.2.9",
-                    "source": "udp:192.0.2.9:5060",
-                    "call_id": number,
-                    "cseq": 1,
-                    "registered_at": now,
-                    "expires_at": now + 86_400,
-                }
-                connection.execute(sa.insert(binding).values(row))
+                connection.execute(sa.insert(binding).values(binding_row(self.tenant_id, number, now)))
 
     def run(self, seconds: float, every_s: float = 0.05) -> None:
         """Let virtual time pass, the worker taking its turns; what it does in the background takes no time."""

@@ -22,6 +22,7 @@ from pbx_core.settings import Settings, load
 from pbx_core.store import engine, models, schema, services
 from tests.support.edge_role import PEER_S, TENANT, Peer
 from tests.support.ports import free_port, free_range
+from tests.support.signed_in import binding_row
 from tests.support.waiting import until
 
 MODEL = """
@@ -72,7 +73,7 @@ class WorkerProcess:
         with self.db.begin() as connection:
             for extension in known.extensions:
                 connection.execute(
-                    insert(schema.binding).values(_binding(extension.number, now)).on_conflict_do_nothing()
+                    insert(schema.binding).values(binding_row(TENANT, extension.number, now)).on_conflict_do_nothing()
                 )
 
     def start(self) -> None:
@@ -175,20 +176,6 @@ class WorkerProcess:
         """The recording's folder in the spool."""
         assert cdr.recording_id
         return self.settings.spool_dir / cdr.tenant_id / cdr.recording_id
-
-
-def _binding(number: str, now: float) -> dict[str, Any]:
-    """A phone that is signed in for a day, as far as the dialplan knows."""
-    return {
-        "tenant_id": TENANT,
-        "number": number,
-        "contact": f"sip:{number}@192.0.2.9",
-        "source": "udp:192.0.2.9:5060",
-        "call_id": number,
-        "cseq": 1,
-        "registered_at": now,
-        "expires_at": now + 86_400,
-    }
 
 
 def _is_bound(port: int) -> bool:
