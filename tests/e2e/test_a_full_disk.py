@@ -20,6 +20,7 @@ from pbx_core.settings import load
 from pbx_core.store import directory, engine
 from tests.support import speech
 from tests.support.ports import free_range
+from tests.support.sound import whole
 from tests.support.system import System, running
 from tests.support.waiting import until
 
@@ -79,11 +80,11 @@ def test_a_disk_that_fills_in_mid_call_costs_no_call_and_no_record(small_volume:
             ballast = _fill(small_volume)
             assert shutil.disk_usage(small_volume).free < 65536
             ended = phones.wait("ended", call="c1")
-            assert abs(ended["talk_s"] - TALK_S) < 1, "the call itself must not suffer"
+            assert ended["talk_s"] > TALK_S - 0.5, "the call itself must not suffer"
             ballast.unlink()
             first = until(lambda: [d for d in _details(system, tenant) if d.recording], 60, 0.5, what="the record")
             assert first[0].cdr.disposition is Disposition.ANSWERED
-            assert abs(first[0].cdr.talk_s - TALK_S) < 1
+            assert first[0].cdr.talk_s > TALK_S - 1 and first[0].cdr.hangup_party == "caller"
             assert first[0].recording
             assert first[0].recording.quality == "truncated", first[0].recording.quality_reason
             assert "disk_full" in (first[0].recording.quality_reason or "")
@@ -96,4 +97,4 @@ def test_a_disk_that_fills_in_mid_call_costs_no_call_and_no_record(small_volume:
                 what="the next call",
             )
             assert both[0].recording
-            assert both[0].recording.quality == "ok", both[0].recording.quality_reason
+            assert whole(both[0].recording), both[0].recording.quality_reason

@@ -21,7 +21,7 @@ from pbx_core.media.phones import Phones
 from pbx_core.settings import load
 from pbx_core.store import directory, engine, live, models
 from tests.support.baresip import BINARY, Account, Baresip
-from tests.support.exchange import loudness
+from tests.support.exchange import call_back_at_once, loudness
 from tests.support.ports import free_port, free_range
 from tests.support.spooled import tone_file
 from tests.support.system import System, running
@@ -323,9 +323,16 @@ def test_recording_on_demand_with_a_pause_by_keys(office: Office) -> None:
 
 def test_the_right_pin_opens_a_conference_and_a_wrong_one_does_not(office: Office) -> None:
     records, joined = len(office.lines("cdr")), len(office.events("joined"))
-    office.call("101", "right", "600", Plan(dtmf=((1.0, "4711"),)))
+    office.call("101", "right", "600")
+    office.answered("101", "right")
+    office.phones["101"].dtmf("right", "4711")
     office.more("joined", joined)
-    office.call("103", "wrong", "600", Plan(dtmf=((1.0, "1234"), (5.0, "0000"), (9.0, "9999"))))
+    office.call("103", "wrong", "600")
+    office.answered("103", "wrong")
+    for pin in ("1234", "0000", "9999"):
+        pressed = len(office.events("dtmf"))
+        office.phones["103"].dtmf("wrong", pin)
+        office.more("dtmf", pressed + len(pin) - 1)
     office.over("103", "wrong")
     assert len(office.events("joined")) == joined + 1
     assert "PIN" in office.cdr(records, "103", "600").cause
@@ -383,10 +390,14 @@ def test_a_caller_asks_by_key_to_be_called_back(office: Office) -> None:
     records = len(office.lines("cdr"))
     office.plan("104", Plan(answer_after_s=0.2))
     office.world.plan("world", Plan(answer_after_s=0.2, hangup_after_s=3.0))
-    office.world.call_as("world", "asks", CUSTOMER, DID, Plan(dtmf=((2.0, "1"),)))
+    joined = len(office.events("queue_joined"))
+    office.world.call_as("world", "asks", CUSTOMER, DID, Plan())
+    office.more("queue_joined", joined)
+    office.world.dtmf("asks", "1")
     office.world.wait("ended", call="asks")
     assert office.cdr(records, CUSTOMER, DID).queue_result == "callback"
     office.code("104", "*45")
+    call_back_at_once(office.system.db)
     office.world.wait("incoming")
     office.answered("104", office.rung("104"))
     back = until(lambda: [c for c in office.lines("cdr")[records:] if c.direction == "callback"], 30)[0]
@@ -397,7 +408,10 @@ def test_a_caller_asks_by_key_to_be_called_back(office: Office) -> None:
 def test_a_caller_leaves_a_queue_by_key(office: Office) -> None:
     records = len(office.lines("cdr"))
     office.plan("101", Plan(answer_after_s=0.2))
-    office.world.call_as("world", "leaves", CUSTOMER, DID, Plan(dtmf=((2.0, "*"),)))
+    joined = len(office.events("queue_joined"))
+    office.world.call_as("world", "leaves", CUSTOMER, DID, Plan())
+    office.more("queue_joined", joined)
+    office.world.dtmf("leaves", "*")
     office.answered("101", office.rung("101"))
     office.world.hangup("leaves")
     cdr = office.cdr(records, CUSTOMER, DID)
@@ -408,7 +422,9 @@ def test_an_extension_is_dialled_in_a_menu_and_the_number_has_one_channel(office
     records = len(office.lines("cdr"))
     office.plan("101", Plan(answer_after_s=0.2))
     office.plan("104", Plan(answer_after_s=0.2))
-    office.world.call_as("world", "dials", CUSTOMER, SINGLE, Plan(dtmf=((2.0, "101"),)))
+    office.world.call_as("world", "dials", CUSTOMER, SINGLE, Plan())
+    office.world.wait("answered", call="dials")
+    office.world.dtmf("dials", "101")
     office.answered("101", office.rung("101"))
     office.world.call_as("world", "beyond", "+996555000222", SINGLE, Plan())
     office.answered("104", office.rung("104"))

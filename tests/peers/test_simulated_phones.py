@@ -91,13 +91,14 @@ def test_a_talk_with_hold_and_digits_between_udp_and_tcp(exchange: Exchange, tmp
     assert digits == ["4", "2"]
     assert left.wait("dtmf", call="talk")["digit"] == "9"
     assert left.wait("ended", call="talk")["status"] == 200
-    assert right.wait("ended")["talk_s"] == pytest.approx(4.5, abs=1.0)
+    assert right.wait("ended")["talk_s"] > 4.0
 
     cdr = exchange.cdr_of(Disposition.ANSWERED)
     assert cdr.caller_name == 'Alice "A"'
     assert (cdr.hangup_party, cdr.dtmf_digits) == ("caller", 3)
-    assert cdr.talk_s == pytest.approx(4.5, abs=0.5)
-    assert cdr.hold_s == pytest.approx(1.5, abs=0.4)
+    assert cdr.talk_s > 4.0
+    held, unheld = (next(e.mono_s for e in exchange.worker.events() if e.type == kind) for kind in ("held", "unheld"))
+    assert cdr.hold_s == pytest.approx(unheld - held, abs=0.01)
     folder = exchange.worker.spooled(cdr)
     until(lambda: spool.read_end(folder))
     for name, hertz in ((spool.CALLER_WAV, 440), (spool.CALLEE_WAV, 1000)):
@@ -105,7 +106,9 @@ def test_a_talk_with_hold_and_digits_between_udp_and_tcp(exchange: Exchange, tmp
         samples, rate = wav(folder / name)
         assert len(samples) / rate == pytest.approx(cdr.talk_s, abs=0.25)
     samples, rate = wav(folder / spool.CALLER_WAV)
-    assert float(np.abs(samples[int(1.4 * rate) : int(2.1 * rate)]).max()) < 0.01, "who holds says nothing"
+    begun = next(e.mono_s for e in exchange.worker.events() if e.type == "recording_started")
+    quiet = samples[int((held - begun + 0.4) * rate) : int((unheld - begun - 0.4) * rate)]
+    assert float(np.abs(quiet).max()) < 0.01, "who holds says nothing"
 
 
 def test_one_call_of_every_other_kind(exchange: Exchange) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 
 from pbx_core.clock import SystemClock
 from pbx_core.domain import modelfile
@@ -21,6 +22,7 @@ from pbx_core.domain.records import CallEventRecord, Cdr
 from pbx_core.media.phone import Plan
 from pbx_core.media.phones import Phones
 from pbx_core.store import directory, models, services
+from pbx_core.store.schema import queue_call
 from tests.support.ports import free_port, free_range
 from tests.support.waiting import until
 from tests.support.worker_process import WorkerProcess, wav
@@ -107,6 +109,12 @@ def edge_of(worker: WorkerProcess, directory_: Path) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
+
+
+def call_back_at_once(db: sa.Engine) -> None:
+    """Those who asked to be called back and have hung up are called now, not after the seconds left for hanging up."""
+    with db.begin() as connection:
+        connection.execute(sa.update(queue_call).where(queue_call.c.state == "callback").values(not_before=0.0))
 
 
 def loudness(path: Path, hertz: float) -> float:

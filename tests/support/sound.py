@@ -17,6 +17,14 @@ PER_S = 20
 PITCH_HZ = {"caller": 180.0, "callee": 120.0}
 
 
+def whole(recording: RecordingRecord) -> bool:
+    """Whether nothing is missing, and the only blame, if there is any, is a machine that had no time for it."""
+    reasons = (recording.quality_reason or "").split("; ")
+    return recording.quality == "ok" or (
+        recording.quality == "degraded" and all(r.startswith("starved") for r in reasons)
+    )
+
+
 def put(settings: Settings, recording: RecordingRecord, turns: TurnsRecord | None) -> Path:
     """Make the files that `recording` names: a hum per party wherever `turns` says that he speaks."""
     channels = [_voice(recording, turns, party) for party in PITCH_HZ]
