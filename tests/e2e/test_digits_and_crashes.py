@@ -11,7 +11,7 @@ import pytest
 from pbx_core.media import spool
 from pbx_core.store.schema import agent, live_call, live_room, queue_call
 from tests.support.intruder import Intruder, Leg
-from tests.support.siege import Siege, lasting, siege
+from tests.support.siege import Siege, answered, lasting, siege
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.peers
@@ -69,11 +69,6 @@ FLOOD_S = DIGITS / 50
 def exchange(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Siege]:
     with siege(tmp_path, MODEL, slots=getattr(request, "param", 1), media_silence_s=8.0) as made:
         yield made
-
-
-def answered(leg: Leg) -> Leg:
-    assert until(lambda: leg.status, 20) == 200
-    return leg
 
 
 def voicemail(exchange: Siege, number: str) -> Leg:

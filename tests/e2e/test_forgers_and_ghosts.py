@@ -18,7 +18,7 @@ from tests.support.baresip import BINARY, Account, Baresip
 from tests.support.exchange import loudness
 from tests.support.intruder import Intruder, Leg, rtp, tone
 from tests.support.ports import free_range
-from tests.support.siege import ACME, BIRCH, STRANGER, Siege, lasting, siege
+from tests.support.siege import ACME, BIRCH, STRANGER, Siege, answered, lasting, siege
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.peers
@@ -72,11 +72,6 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Siege]:
 def office(exchange: Siege) -> Iterator[Siege]:
     yield exchange
     exchange.dismiss()
-
-
-def answered(leg: Leg) -> Leg:
-    assert until(lambda: leg.status, 20) == 200
-    return leg
 
 
 def talk(office: Siege, domain: str = ACME) -> tuple[Leg, Leg]:

@@ -12,8 +12,7 @@ import pytest
 from pbx_core.domain import modelfile
 from pbx_core.errors import CallbenchError
 from pbx_core.sip import message as sip
-from tests.support.intruder import Leg
-from tests.support.siege import ACME, BIRCH, Siege, lasting, siege
+from tests.support.siege import ACME, BIRCH, Siege, answered, lasting, siege
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.peers
@@ -110,11 +109,6 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Siege]:
 def office(exchange: Siege) -> Iterator[Siege]:
     yield exchange
     exchange.dismiss()
-
-
-def answered(leg: Leg) -> Leg:
-    assert until(lambda: leg.status, 20) == 200
-    return leg
 
 
 def test_of_the_worlds_numbers_only_those_allowed_reach_the_trunk(office: Siege) -> None:

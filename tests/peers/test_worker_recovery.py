@@ -54,23 +54,24 @@ def test_a_call_cut_by_kill_9_has_one_record_and_its_sound(worker: WorkerProcess
     assert list(feed.orphans(worker.settings.journal_dir, "worker-")) == []
 
 
-def test_a_call_that_only_rang_at_the_kill_has_its_record_too(worker: WorkerProcess) -> None:
+def killed_while_it_rings(worker: WorkerProcess) -> None:
+    """A call rings, the worker dies and comes back."""
     worker.peer("bob", sip.receive("INVITE") + sip.reply("180 Ringing", tag=True) + sip.receive("BYE"))
     worker.peer("alice", sip.invite() + sip.talks(None, 0))
     until(lambda: [e for e in worker.events() if e.type == "ringing"])
     worker.kill()
     worker.start()
+
+
+def test_a_call_that_only_rang_at_the_kill_has_its_record_too(worker: WorkerProcess) -> None:
+    killed_while_it_rings(worker)
     cdr = worker.only_cdr()
     assert (cdr.disposition, cdr.cause, cdr.aborted) == (Disposition.FAILED, "worker died", True)
     assert cdr.recording_id is None
 
 
 def test_a_second_recovery_changes_nothing(worker: WorkerProcess) -> None:
-    worker.peer("bob", sip.receive("INVITE") + sip.reply("180 Ringing", tag=True) + sip.receive("BYE"))
-    worker.peer("alice", sip.invite() + sip.talks(None, 0))
-    until(lambda: [e for e in worker.events() if e.type == "ringing"])
-    worker.kill()
-    worker.start()
+    killed_while_it_rings(worker)
     first = worker.only_cdr()
     worker.kill()
     worker.start()

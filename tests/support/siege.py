@@ -17,7 +17,7 @@ from pbx_core.domain.records import CallEventRecord, Cdr
 from pbx_core.store import directory, models
 from pbx_core.store.schema import agent, live_call, live_room, queue_call, service, trunk_state
 from tests.support.exchange import edge_of
-from tests.support.intruder import Intruder
+from tests.support.intruder import Intruder, Leg
 from tests.support.ports import free_port
 from tests.support.waiting import until
 from tests.support.worker_process import WorkerProcess
@@ -120,6 +120,12 @@ def siege(folder: Path, acme: str, birch: str = "", *, slots: int = 2, **setting
         yield made
         for peer in made.peers:
             peer.close()
+
+
+def answered(leg: Leg) -> Leg:
+    """The leg, when it has been answered."""
+    assert until(lambda: leg.status, 20) == 200
+    return leg
 
 
 def lasting(seconds: float) -> None:
