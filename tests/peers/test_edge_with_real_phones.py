@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from pbx_core.edge.network import HANDSHAKES_PER_SOURCE_MAX
 from pbx_core.store import bindings, services
 from tests.conftest import World
 from tests.support.baresip import Account, Baresip
-from tests.support.edge import EdgeProcess, edge_settings, environment, running_edge
+from tests.support.edge import EdgeProcess, edge_settings, refusal, running_edge
 from tests.support.ports import free_port
 from tests.support.sipp import Sipp, answer_scenario, register_scenario, row, tone
 from tests.support.waiting import until
@@ -323,16 +322,8 @@ def test_a_busy_port_ends_the_edge_with_a_sentence(world: World, setting: str) -
         taken.bind(("127.0.0.1", port))
         if kind == socket.SOCK_STREAM:
             taken.listen()
-        done = subprocess.run(
-            [sys.executable, "-m", "pbx_core.cli", "--data", str(settings.data), "edge"],
-            env={**environment(settings), "PYTHONWARNINGS": "ignore"},
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-    assert done.returncode == 1
-    sentence = done.stderr.decode().splitlines()[-1]
-    assert str(port) in sentence and setting in sentence and "Traceback" not in done.stderr.decode()
+        sentence = refusal(settings, "edge").splitlines()[-1]
+    assert str(port) in sentence and setting in sentence
 
 
 def test_told_to_stop_it_leaves_cleanly_and_secrets_are_private(world: World, edge: EdgeProcess) -> None:

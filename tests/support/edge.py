@@ -40,6 +40,20 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **{f"CALLBENCH_{n.upper()}": str(v) for n, v in changed.items()}}
 
 
+def refusal(settings: Settings, command: str) -> str:
+    """What a command says on standard error that cannot start and ends with status 1, without a traceback."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pbx_core.cli", "--data", str(settings.data), command],
+        env={**environment(settings), "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 1 and "Traceback" not in said, said
+    return said
+
+
 class EdgeProcess:
     """`callbench edge` running. `logs` gathers its JSON log lines."""
 
