@@ -146,7 +146,7 @@ class Arrivals:
             _log.error("dialplan asked in vain", extra={"reason": advice.reason, "alarm": True})
             advice = self._guide.recall(wish.tenant_id, _question(wish)) or advice
         if arrival.ended is not None:  # nobody waits any more; it needs no room, only its record
-            lost = Advice(Routed(LOST, (), (), wish.origin), "", "en")
+            lost = Advice(Routed(LOST, (), ("hangup:lost",), wish.origin), "", "en")
             self._accept(arrival, lost if isinstance(advice, Failed) else advice)
         # it may be stopping by now, or another call's transfer may have taken the last dialog
         elif isinstance(advice, Failed) or not self._room(int(isinstance(advice.routed.node, Ring))):
