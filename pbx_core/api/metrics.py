@@ -80,6 +80,7 @@ class _Collector(Collector):
         if edge := detail.get("edge"):
             yield _counter("edge_bans", "Addresses and accounts banned since the edge started.", edge.get("bans"))
             yield _counter("edge_messages", "SIP messages received since the edge started.", edge.get("messages"))
+            yield _counter("edge_turned_away", "Calls since then that no worker took.", edge.get("turned_away"))
         if ingest := detail.get("ingest"):
             yield _counter("ingest_rows", "Rows taken in since ingest started.", ingest.get("rows"))
             yield _counter("ingest_rejects", "Journal lines not understood since its start.", ingest.get("rejects"))

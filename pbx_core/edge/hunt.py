@@ -37,6 +37,7 @@ NONE_FREE = "no worker was free"
 NONE_ANSWERED = "no worker answered"
 TOO_LONG = "the INVITE is too long"
 DIED = "worker died"
+STOPPED = "the exchange was stopped"
 
 
 class Hunt(Relaying):
@@ -70,7 +71,6 @@ class Hunt(Relaying):
         self._attempts: Counter[int] = Counter()
         self._wanted = ""  # the one worker where this call belongs
         self._sent_on = 0
-        self._waits = False
         self._untaken = untaken
         self._asked: set[int] = set()  # branches that may still bring an answer
         self._doubtful = False
@@ -120,8 +120,14 @@ class Hunt(Relaying):
         return routing.choose(self._pool.slots(), self._tried, own, tenants)
 
     def _wait(self, waits: bool) -> None:
-        self._pool.waiting += waits - self._waits
-        self._waits = waits
+        if waits:
+            self._pool.waiting.add(self._stopped)
+        else:
+            self._pool.waiting.discard(self._stopped)
+
+    def _stopped(self) -> None:
+        self._wait(False)
+        self._give_up(503, STOPPED)
 
     def _give_up(self, status: int, cause: str) -> None:
         self._cause = cause

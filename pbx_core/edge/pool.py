@@ -34,7 +34,7 @@ class Pool:
         self._pids: dict[int, int] = {}  # of workers seen → port
         self._wake = asyncio.Event()
         self.tally = Tally()
-        self.waiting = 0
+        self.waiting: set[Callable[[], None]] = set()  # of calls that no worker has: what ends their wait
         self.on_death: Callable[[int], None] = lambda port: None  # told the port of a worker whose process is gone
 
     @property
@@ -105,6 +105,11 @@ class Pool:
         self._full_until[worker] = self._timers.time() + READ_S
         if len(self._full_until) > 1000:
             self._full_until.clear()
+
+    def shut(self) -> None:
+        """We stop: nobody waits any longer."""
+        for give_up in list(self.waiting):
+            give_up()
 
     def hurry(self) -> None:
         """A call waits: read the board soon."""

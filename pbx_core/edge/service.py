@@ -174,6 +174,7 @@ async def run(settings: Settings, db: sa.Engine, clock: Clock) -> None:
             ended, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
                 task.result()  # a writer that died is an error, not an end
+            edge.pool.shut()
             await asyncio.sleep(DRAIN_S)
             _log.info("stopping", extra=detail())
     finally:

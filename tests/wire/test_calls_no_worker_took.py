@@ -90,6 +90,16 @@ def test_the_caller_gives_up_while_no_worker_is_there(net: Net) -> None:
     assert cdr.wait_s == pytest.approx(1.0, abs=0.2)
 
 
+def test_an_exchange_that_is_stopped_lets_nobody_wait(net: Net) -> None:
+    alice = net.phone()
+    begun(net, alice, 1.0)
+    net.edge.pool.shut()
+    net.run(0.1)
+    assert alice.responses[-1].status_code == 503
+    net.run(10)
+    assert only(net).cause == "the exchange was stopped"
+
+
 def test_who_has_not_proven_who_he_is_leaves_nothing(net: Net) -> None:
     alice = net.phone()
     request = alice.request("INVITE", f"sip:102@{ACME}", "101", ACME)
