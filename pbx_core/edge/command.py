@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pbx_core import log
+from pbx_core import log, realtime
 from pbx_core.clock import SystemClock
 from pbx_core.edge.service import run
 from pbx_core.settings import load
@@ -21,5 +21,6 @@ def edge(data: Path) -> None:
     """Serve SIP: phones register and call over UDP, TCP and TLS; calls go to the workers."""
     settings = load(data)
     log.setup("edge", settings.log_level)
+    realtime.ask(realtime.EDGE)
     logging.getLogger("aiosipua").setLevel("ERROR")  # it warns about every malformed message
     asyncio.run(run(settings, engine.connect(settings), SystemClock()))

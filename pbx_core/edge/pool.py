@@ -30,6 +30,8 @@ class Pool:
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
         self._board: dict[str, WorkerSlot] = {}
+        self._as_of: dict[str, float] = {}  # worker → when it counted its calls
+        self._ended: dict[str, list[tuple[float, float]]] = {}  # worker → calls since (taken, ended)
         self._full_until: dict[str, float] = {}
         self._pids: dict[int, int] = {}  # of workers seen → port
         self._wake = asyncio.Event()
@@ -53,6 +55,11 @@ class Pool:
     def seen(self, workers: list[WorkerSlot]) -> None:
         """The board was read: forget workers that are gone and calls that the workers no longer hold."""
         self._board = {w.name: w for w in workers}
+        self._as_of = {w.name: self._timers.time() - w.age_s for w in workers}
+        self._ended = {
+            name: [(taken, ended) for taken, ended in self._ended.get(name, []) if ended >= as_of]
+            for name, as_of in self._as_of.items()
+        }
         self._pids |= {w.pid: w.port for w in workers if w.pid}
         for pid in [p for p in self._pids if not psutil.pid_exists(p)]:
             self.on_death(self._pids.pop(pid))
@@ -69,13 +76,18 @@ class Pool:
             self.tally.put(f"before:{call_id}:{extension}", talk)
 
     def slots(self) -> list[WorkerSlot]:
-        """Workers with the calls they hold, by the board or by our own count, whichever is higher."""
+        """Workers with the calls they hold, by the board less what ended since, or by our own count, whichever is
+        higher."""
         now = self._timers.time()
         return [
-            replace(w, calls=max(w.calls, self.tally.count("slot", w.name)))
+            replace(w, calls=max(w.calls - self._ended_since(w.name), self.tally.count("slot", w.name)))
             for w in self._board.values()
             if self._full_until.get(w.name, 0.0) <= now
         ]
+
+    def _ended_since(self, worker: str) -> int:
+        as_of = self._as_of[worker]
+        return sum(taken < as_of <= ended for taken, ended in self._ended.get(worker, ()))
 
     def named(self, name: str) -> WorkerSlot | None:
         """A worker by name, however full."""
@@ -98,6 +110,9 @@ class Pool:
 
     def release(self, call_id: str) -> None:
         """The call ended, or was refused."""
+        talk = self.tally.get(call_id)
+        if talk is not None and talk.slot and talk.worker in self._as_of:
+            self._ended.setdefault(talk.worker, []).append((talk.since, self._timers.time()))
         self.tally.remove(call_id)
 
     def refused(self, worker: str) -> None:
@@ -153,5 +168,6 @@ def _read(db: sa.Engine, now: float) -> list[WorkerSlot]:
             port = detail.get("sip_port")
             if isinstance(port, int):
                 calls, capacity = detail.get("calls", 0), detail.get("capacity_calls", 0)
-                out.append(WorkerSlot(row.name, port, int(capacity), int(calls), row.pid))
+                age_s = max(0.0, now - row.heartbeat_at)
+                out.append(WorkerSlot(row.name, port, int(capacity), int(calls), row.pid, age_s))
     return out

@@ -29,6 +29,7 @@ from pbx_core.sip.display import visible
 _log = log.get(__name__)
 
 ADVICE_S_MAX = 2.0  # the database has so long; then the call goes by what was last known
+STANDS_S = 0.4  # an INVITE without room waits so long: the legs of a call that has just ended go one after the other
 ORIGINATED = ("callback", "informing", "click")
 ORIGINATED_MAX = 1000  # remembered, so that a request sent twice calls once
 TEXT_CHARS_MAX = 256  # of a destination or a number in a request
@@ -55,18 +56,27 @@ class Arrivals:
         self._reads = reads
         self._room = room
         self._asking: dict[int, Arrival] = {}
+        self._standing: dict[int, tuple[PortEvent, float]] = {}  # INVITEs for which there is no room yet, until when
         self._turned_away: dict[int, PortEvent] = {}  # dialogs that are not over yet
         self._originated: deque[str] = deque(maxlen=ORIGINATED_MAX)
 
     @property
     def asking(self) -> int:
-        """INVITEs not answered yet in any way."""
+        """INVITEs whose way is asked."""
         return len(self._asking)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no INVITE waits here for anything."""
+        return not self._asking and not self._standing
+
     def incoming(self, report: PortEvent) -> None:
-        """An INVITE: ask where it goes, or turn it away."""
-        if self._room(1):
+        """An INVITE: ask where it goes, now or as soon as there is room, or turn it away. The edge cannot ask us
+        twice for the same call: the engine would take it for a loop (RFC 3261 8.2.2.2)."""
+        if self._room(1) and not self._standing:
             self._ask(report)
+        elif self._room(0):
+            self._standing[report.handle] = report, self._floor.clock.monotonic() + STANDS_S
         else:
             self._turn_away(report)
 
@@ -91,6 +101,10 @@ class Arrivals:
             if report.detail.get("status") == GAVE_UP:  # said before our refusal: only we can tell of this call
                 self._ask(invited, report)
             return True
+        if report.signal is Signal.ENDED and report.handle in self._standing:
+            invited, _ = self._standing.pop(report.handle)
+            self._ask(invited, report)
+            return True
         arrival = self._asking.get(report.handle)
         if arrival is None:
             return False
@@ -99,8 +113,15 @@ class Arrivals:
         return True
 
     def turn(self) -> None:
-        """Those for whom the database does not answer go by what was last known."""
+        """Those who stand go on or away; those for whom the database does not answer go by what was last known."""
         now = self._floor.clock.monotonic()
+        for handle, (report, until) in list(self._standing.items()):
+            if self._room(1):
+                del self._standing[handle]
+                self._ask(report)
+            elif until <= now or not self._room(0):
+                del self._standing[handle]
+                self._turn_away(report)
         for arrival in [a for a in self._asking.values() if a.due_mono_s <= now]:
             self._advised(arrival, Failed("the database does not answer"))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy as sa
 
-from pbx_core import log
+from pbx_core import log, realtime
 from pbx_core.clock import Clock, SystemClock
 from pbx_core.errors import ConfigError
 from pbx_core.feed import Journal
@@ -32,7 +32,6 @@ _log = log.get(__name__)
 PUMP_S = 0.005  # the engine is served so often while there are calls
 IDLE_PUMP_S = 0.02  # and while there are none: an INVITE may wait so long; costs 1.2 % of a core instead of 2.6 %
 DRAIN_S = 4.0  # running calls have so long to end after SIGTERM
-REALTIME_PRIORITY = 20
 PORTS_PER_LEG = 2.1  # RTP and RTCP, and a tenth of the legs may still be closing theirs
 PORT_MAX = 65535
 
@@ -59,7 +58,7 @@ async def _run(settings: Settings, name: str, slot: int, clock: Clock) -> None:
     legs = probe.legs()
     if settings.worker_calls_max:
         legs = min(legs, 2 * settings.worker_calls_max)
-    cpu.ask_for_realtime(REALTIME_PRIORITY)
+    realtime.ask(realtime.WORKER)
     options = _options(settings, slot, legs)
     engine = Engine(options, clock)
     try:

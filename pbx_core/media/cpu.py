@@ -1,5 +1,5 @@
-"""Processor time for the sound: asking for real-time priority, how long our threads waited for a processor, and
-whether there is too little of it for one more call."""
+"""Processor time for the sound: how long our threads waited for a processor, and whether there is too little of it for
+one more call."""
 
 from __future__ import annotations
 
@@ -57,17 +57,6 @@ def waited_s(since: Mark) -> float | None:
     now = mark()
     waits = [now[thread] - since[thread] for thread in now.keys() & since.keys()]
     return max(waits) / 1e9 if waits else None
-
-
-def ask_for_realtime(priority: int) -> bool:
-    """Run this thread and those it starts round-robin before all normal ones (1..99): it matters more for the sound
-    than processor time itself. Without the right to it, go on with a warning. Whether it was granted."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
-    except (OSError, AttributeError) as error:
-        _log.warning("no real-time priority: sound may suffer on a busy machine", extra={"reason": str(error)})
-        return False
-    return True
 
 
 class Gauge:

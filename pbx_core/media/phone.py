@@ -42,11 +42,10 @@ from typing import Any
 
 import click
 
-from pbx_core import log
+from pbx_core import log, realtime
 from pbx_core.clock import Clock, SystemClock
 from pbx_core.domain import records
 from pbx_core.errors import CallbenchError, InputError
-from pbx_core.media import cpu
 from pbx_core.media.invite import name_addr
 from pbx_core.media.options import AccountOptions, EngineOptions
 from pbx_core.media.pjsip import Engine
@@ -54,7 +53,6 @@ from pbx_core.media.port import DialTarget, PortEvent, Signal
 
 _log = log.get(__name__)
 PUMP_S = 0.005
-REALTIME_PRIORITY = 10  # below the workers': a phone that stumbles spoils its own recording only
 DIGIT_S = 0.3  # between digits
 AGAIN_S = 0.1  # until a re-INVITE is tried again that met another one
 COMMANDS_MAX = 1000  # waiting commands; a driver that sends more is broken
@@ -295,7 +293,7 @@ async def _run(sip_port: int, rtp_port: int, rtp_ports: int, address: str, out: 
         line = json.dumps({"event": event, "at": records.iso(clock.now()), **fields}, ensure_ascii=False)
         os.write(out, line.encode() + b"\n")
 
-    cpu.ask_for_realtime(REALTIME_PRIORITY)
+    realtime.ask(realtime.PHONE)
     engine = Engine(EngineOptions(address, sip_port, address, rtp_port, rtp_ports, tcp=True), clock)
     box = PhoneBox(engine, clock, tell, address)
     threading.Thread(target=listen, name="stdin", daemon=True).start()

@@ -91,7 +91,7 @@ class Worker:
     @property
     def idle(self) -> bool:
         """Whether no call runs, every ended one is marked in the spool, and its row is gone."""
-        return not self.calls and self._taping.settled and self._board.settled
+        return not self._floor.calls and self._arrivals.idle and self._taping.settled and self._board.settled
 
     @property
     def settled(self) -> bool:
@@ -144,8 +144,8 @@ class Worker:
             _log.error("rows of the predecessor not removed", extra={"reason": str(error.orig), "alarm": True})
 
     def _room(self, legs: int) -> bool:
-        """Whether so many dialogs may begin; the INVITE that asks is counted by the engine already. Each one whose way
-        is still asked will need another."""
+        """Whether so many dialogs may begin (0: whether new calls are taken at all); the INVITE that asks is counted by
+        the engine already. Each one whose way is still asked will need another."""
         if self.draining or self.overloaded or not self._diary.healthy:
             return False
         return self._floor.port.legs_in_use() + self._arrivals.asking + legs <= self._legs

@@ -30,13 +30,14 @@ MAX_FORWARDS = 70
 
 @dataclass(frozen=True)
 class WorkerSlot:
-    """A worker as the pool sees it: its port on loopback, calls it can hold and holds, its process."""
+    """A worker as the pool sees it: its port on loopback, calls it can hold and held `age_s` ago, its process."""
 
     name: str
     port: int
     capacity: int
     calls: int
     pid: int = 0
+    age_s: float = 0.0
 
 
 def choose(

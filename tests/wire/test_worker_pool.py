@@ -68,3 +68,21 @@ def test_a_worker_whose_process_is_gone_is_told_of_once_and_a_silent_board_is_no
     for _ in range(2):
         pool.seen([])
     assert dead == [6000]
+
+
+def test_a_call_that_ended_since_the_worker_counted_leaves_its_place_at_once() -> None:
+    time = VirtualTime()
+    pool = Pool(time)
+    pool.seen([slot()])
+    for call in "ab":
+        pool.take(call, "worker-0")
+    time.run(2)
+    pool.seen([slot(2)])
+    assert pool.slots() == [slot(2)]
+    pool.release("a")
+    assert [s.calls for s in pool.slots()] == [1], "although the board still says 2"
+    time.run(1)
+    pool.seen([replace(slot(2), age_s=1.0)])
+    assert [s.calls for s in pool.slots()] == [1], "the same count read again"
+    pool.seen([slot(2)])
+    assert [s.calls for s in pool.slots()] == [2], "a new count: one that we know nothing of"

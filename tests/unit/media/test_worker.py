@@ -9,6 +9,7 @@ import pytest
 
 from pbx_core.domain.records import CallEventRecord, Disposition
 from pbx_core.media import spool
+from pbx_core.media.arrivals import STANDS_S
 from pbx_core.media.port import DialTarget, Signal
 from pbx_core.media.worker import EVENTS_MAX
 from tests.support.stage import Stage, invite
@@ -60,16 +61,30 @@ def test_without_room_for_another_leg_the_edge_is_sent_on(stage: Stage) -> None:
         stage.calls("101", "102")
     stage.run(0.1)
     late = stage.calls("103", "102")
-    stage.run(0.1)
+    stage.run(STANDS_S + 0.1)
     (refusal,) = stage.engine.all("hangup")
     assert (refusal.handle, refusal.status, dict(refusal.headers)) == (late, 503, {})
     assert len(stage.events("opened")) == 6
 
 
+def test_a_call_that_comes_while_another_ends_waits_for_its_legs(stage: Stage) -> None:
+    """The engine would take a second INVITE of the same call for a loop, so the first one must succeed."""
+    for _ in range(5):
+        stage.calls("101", "102")
+    stage.run(0.1)
+    first, second = stage.calls("103", "102"), stage.calls("104", "102")
+    stage.run(0.1)
+    assert stage.engine.all("hangup") == [] and len(stage.events("opened")) == 5, "each needs two legs of the last two"
+    stage.gives_up(first)
+    stage.run(0.1)
+    assert [e.detail["caller_number"] for e in stage.events("opened")][5:] == ["103", "104"]
+    assert second not in [refusal.handle for refusal in stage.engine.all("hangup")]
+
+
 def test_calls_whose_way_is_still_asked_count_with_both_their_legs(stage: Stage) -> None:
     for _ in range(8):
         stage.calls("101", "102")
-    stage.run(0.3)
+    stage.run(STANDS_S + 0.3)
     assert len(stage.events("opened")) == 4, "eight dialogs came at once, four of them leave room for both legs"
     assert stage.engine.legs_in_use() == 8
     assert stage.events("dial_failed") == []
