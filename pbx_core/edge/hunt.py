@@ -65,7 +65,7 @@ class Hunt(Relaying):
         self._talk = talk
         self._call_id = sip.header(invite, "call-id")
         self._deadline = context.timers.time() + context.settings.slot_wait_s
-        self._tried: dict[str, float] = {}
+        self._tried: set[str] = set()  # for good: their engines take a second INVITE of the same call for a loop
         self._silent: dict[int, str] = {}  # branches that have shown no sign of life → worker
         self._silences = 0
         self._attempts: Counter[int] = Counter()
@@ -79,12 +79,11 @@ class Hunt(Relaying):
         pool.take(self._call_id, "", talk)
 
     def next(self) -> None:
-        """Ask the best worker that was not asked lately, or wait, or give up."""
+        """Ask the best worker that was not asked yet, or wait, or give up."""
         self._wait(False)
         if self.fork.settled:
             return
         now = self.context.timers.time()
-        self._tried = {name: at for name, at in self._tried.items() if now - at < 0.5}
         worker = self._choose()
         if worker is None:
             if now >= self._deadline or self._wanted:
@@ -168,7 +167,7 @@ class Hunt(Relaying):
         worker = self._silent.pop(number, None)
         if worker is not None and not self.fork.settled:
             _log.warning("worker does not answer", extra={"worker": worker})
-            self._tried[worker] = self.context.timers.time()
+            self._tried.add(worker)
             self._pool.refused(worker)
             self.run(self.fork.dropped(number))
             self._clients[number].hush()  # its successor must not make a second call of what goes on elsewhere
@@ -193,10 +192,9 @@ class Hunt(Relaying):
             if wanted and self._sent_on < SENT_ON_MAX:
                 self._sent_on += 1
                 self._wanted = wanted
-                self._tried.pop(wanted, None)
             else:
                 name = worker or self._pool.name(self._clients[number].flow.port)
-                self._tried[name] = self.context.timers.time()
+                self._tried.add(name)
                 self._pool.refused(name)
             self.next()
             return True

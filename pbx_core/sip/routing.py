@@ -42,7 +42,7 @@ class WorkerSlot:
 
 def choose(
     workers: Iterable[WorkerSlot],
-    tried: Mapping[str, float],
+    tried: Collection[str],
     own: Collection[str] = (),
     tenants: Mapping[str, int] | None = None,
 ) -> WorkerSlot | None:
@@ -104,8 +104,9 @@ def record_route(host: str, port: int, transport: str, token: str) -> str:
 
 
 def lacks_slot(status: int, response: SipMessage) -> bool:
-    """Whether a worker's answer means `no slot here, try the next one`: 486 or 503 that no call decided."""
-    return status in (486, 503) and not header(response, "x-call-id")
+    """Whether a worker's answer means `no slot here, try the next one`: 486, 503 or, of one that was asked before, 482
+    that no call decided."""
+    return status in (482, 486, 503) and not header(response, "x-call-id")
 
 
 def way_back(response: SipMessage) -> Flow | None:
