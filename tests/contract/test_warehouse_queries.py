@@ -222,7 +222,8 @@ def test_text_that_is_no_text_or_far_too_long_is_refused(office):
 
 
 def test_a_call_comes_back_as_it_was_written(office):
-    for call in office.calls[office.acme.tenant_id]:
+    calls = office.calls[office.acme.tenant_id]
+    for call in (*calls[:5], *calls[5::4]):
         found = queries.call(office.reader, office.scope(), call.cdr.call_id)
         kept = (call.recording,) if call.recording else ()
         assert found == queries.CallDetail(call.cdr, call.recording, call.turns, call.transcript, call.events, kept)

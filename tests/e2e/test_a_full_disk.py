@@ -25,7 +25,7 @@ from tests.support.system import System, running
 from tests.support.waiting import until
 
 VOLUME_MIB = 64
-TALK_S = 10.0
+TALK_S = 7.0
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small volume needs root")
 

@@ -386,7 +386,7 @@ def test_not_a_byte_is_recorded_before_the_announcement_has_ended(office: Office
     models.apply(office.system.db, clock, office.tenant.tenant_id, model, "test", "announced")
     (alice,) = office.fresh("101")
     lasting(6.0)  # models are kept for some seconds
-    call = sipp.call_in_scenario("+996555000222", DID, keys="1", talk_ms=9000)
+    call = sipp.call_in_scenario("+996555000222", DID, keys="1", talk_ms=7000)
     carrier(office, stack, "announced", call, port=office.good, address="127.0.0.3", calls=1)
     alice.wait_event("CALL_INCOMING")
     alice.answer()

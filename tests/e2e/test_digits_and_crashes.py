@@ -61,7 +61,7 @@ pin = "4711"
 [rooms.601]
 name = "Open hall"
 """
-DIGITS = 1000  # of each call's flood
+DIGITS = 400  # of each call's flood
 FLOOD_S = DIGITS / 50
 
 

@@ -269,7 +269,7 @@ def test_a_foreign_phone_may_hold_for_long(office: Siege, tmp_path: Path) -> Non
         before = _held(office)
         carol.command("hold")
         until(lambda: _held(office) > before)
-        lasting(3 * SILENCE_S)
+        lasting(2 * SILENCE_S)
         assert "CALL_CLOSED" not in carol.types() and not bob.incoming[0].ended
 
 
@@ -284,7 +284,7 @@ def test_a_simulated_phone_may_hold_for_long(office: Siege) -> None:
         phones.wait("answered", call="talk")
         call = until(lambda: bob.incoming)[0]
         until(lambda: _held(office) > before)
-        lasting(3 * SILENCE_S)
+        lasting(2 * SILENCE_S)
         assert not call.ended
 
 

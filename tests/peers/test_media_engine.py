@@ -29,9 +29,10 @@ def worker() -> Iterator[EngineProcess]:
 
 
 @pytest.fixture
-def phone() -> Iterator[EngineProcess]:
+def phone(worker: EngineProcess) -> Iterator[EngineProcess]:
     engine = EngineProcess("phone")
     yield engine
+    worker.leave()  # both at once
     engine.close()
 
 
@@ -40,12 +41,13 @@ def hear(worker: EngineProcess, *pairs: tuple[int, int], on: bool = True) -> Non
         worker.ask("hear", speaker, listener, on)
 
 
-def recorded(path: Path, seconds: float) -> np.ndarray:
-    """Wait until a running recording has grown by so much, and take what came then (but for its first packets)."""
-    begin = len(samples_of(path))
+def recorded(paths: list[Path], seconds: float) -> list[np.ndarray]:
+    """Wait until running recordings have grown by so much, and take what came then (but for its first packets)."""
+    begins = [len(samples_of(path)) + RATE // 2 for path in paths]
     wanted = int(seconds * RATE)
-    until(lambda: len(samples_of(path)) >= begin + wanted + RATE // 2, what=f"{path.name} grows")
-    return samples_of(path)[begin + RATE // 2 :][:wanted]
+    for path, begin in zip(paths, begins, strict=True):
+        until(lambda path=path, begin=begin: len(samples_of(path)) >= begin + wanted, what=f"{path.name} grows")
+    return [samples_of(path)[begin:][:wanted] for path, begin in zip(paths, begins, strict=True)]
 
 
 class Conversation:
@@ -64,8 +66,8 @@ class Conversation:
 
     def matrix(self) -> list[set[float]]:
         """What each phone hears now."""
-        until(lambda: len(samples_of(self.folder / "heard-0.wav")), what="the recordings begin")
-        sounds = [recorded(self.folder / f"heard-{n}.wav", 1.0) for n in range(len(self.pairs))]
+        until(lambda: all(len(samples_of(f)) for f in self.folder.glob("heard-*.wav")), what="the recordings begin")
+        sounds = recorded([self.folder / f"heard-{n}.wav" for n in range(len(self.pairs))], 1.0)
         levels = [heard(sound, PITCHES) for sound in sounds]
         assert all(abs(level) < 3 for found in levels for level in found.values()), levels
         return [set(found) for found in levels]

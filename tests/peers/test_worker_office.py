@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -123,10 +124,8 @@ def test_no_byte_is_recorded_before_the_announcement_has_ended(tmp_path: Path) -
         office.plan("102", Plan(answer_after_s=0.2, play=planted))
         office.call("101", "talk", "102", Plan(play=planted))
         until(lambda: office.events("answered"))
-        spooled_early = []
-        while not office.events("played"):
-            spooled_early += list(office.worker.settings.spool_dir.glob("*/*/*.wav"))
-        assert spooled_early == []
+        spool_dir = office.worker.settings.spool_dir
+        seen_at = until(lambda: list(spool_dir.glob("*/*/*.wav")) and time.time(), 20, 0.002, "a file")
         until(lambda: office.events("recording_started"), what="the recording begins after the announcement")
         office.say("101", do="play", call="talk", file=str(tone_file(tmp_path / "alice.wav", ALICE_HZ, 5)))
         more_s(office, 1.5)
@@ -135,6 +134,7 @@ def test_no_byte_is_recorded_before_the_announcement_has_ended(tmp_path: Path) -
         heard = [e.mono_s for e in office.events("played")]
         (started,) = office.events("recording_started")
         assert len(heard) == 2, "both sides hear it"
+        assert seen_at + 0.001 >= max(e.at.timestamp() for e in office.events("played")), "no file before its end"
         assert started.mono_s >= max(heard)
         (folder,) = folders(office, cdr)
         assert loudness(folder / spool.CALLER_WAV, ALICE_HZ) > HEARD

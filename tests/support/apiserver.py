@@ -16,17 +16,26 @@ from pbx_core.settings import Settings
 from tests.support.edge import environment
 from tests.support.waiting import until
 
+_HASTY = """
+from pbx_core.api import doorstep
+from pbx_core.cli import callbench
+doorstep.REQUEST_S = {request_s}
+callbench()
+"""
+
 
 class ApiServer:
     """Serves one data directory on `settings.api_port` of loopback."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, request_s: float | None = None) -> None:
+        """request_s: a shorter time than in the field for a request to arrive in."""
         self.settings = settings
         self.base = f"https://127.0.0.1:{settings.api_port}"
         self.log = Path(settings.data) / "api-test.log"
+        program = ("-m", "pbx_core.cli") if request_s is None else ("-c", _HASTY.format(request_s=request_s))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pbx_core.cli", "--data", str(settings.data), "api"],
+                [sys.executable, *program, "--data", str(settings.data), "api"],
                 env=environment(settings),
                 stdout=log,
                 stderr=log,
@@ -55,9 +64,9 @@ class ApiServer:
 
 
 @contextmanager
-def running_api(settings: Settings) -> Iterator[ApiServer]:
+def running_api(settings: Settings, request_s: float | None = None) -> Iterator[ApiServer]:
     """The API for the duration of a test."""
-    server = ApiServer(settings)
+    server = ApiServer(settings, request_s)
     try:
         yield server
     finally:

@@ -29,6 +29,7 @@ class EngineProcess:
         self.process = context.Process(
             target=_serve, args=(theirs, self.port, free_range(100), name, proxy), daemon=True
         )
+        self._left, self._died = False, None
         self.process.start()
         theirs.close()
         self._answer(START_S)
@@ -54,11 +55,18 @@ class EngineProcess:
         self.ask("legs_in_use")
         return [event for event in self._reports if event.signal is signal]
 
+    def leave(self) -> None:
+        """Begin to end it, which takes a second; then close()."""
+        self._died = self.process.exitcode
+        if self._died is None:
+            self._pipe.send(("close", ()))
+        self._left = True
+
     def close(self) -> None:
         """End it; a process that died before is a failure."""
-        died = self.process.exitcode
-        if died is None:
-            self._pipe.send(("close", ()))
+        if not self._left:
+            self.leave()
+        died = self._died
         self.process.join(40)
         if self.process.exitcode is None:
             self.process.kill()

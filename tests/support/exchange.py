@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from pbx_core.clock import SystemClock
 from pbx_core.domain import modelfile
 from pbx_core.domain.records import CallEventRecord, Cdr
+from pbx_core.errors import Unavailable
 from pbx_core.media.phone import Plan
 from pbx_core.media.phones import Phones
 from pbx_core.store import directory, models, services
@@ -87,6 +88,9 @@ def exchange(directory_: Path, model: str, boxes: Sequence[str], **settings: Any
                 box.register(number, number, DOMAIN, f"pw-{number}", made.edge(), Plan(), name=f"Phone {number}")
                 assert box.wait("registered", account=number)["status"] == 200
         yield made
+        for box in made.phones.values():
+            with suppress(Unavailable):  # all at once; each takes a second to end
+                box.say(do="quit")
 
 
 @contextmanager
