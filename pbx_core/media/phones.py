@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import queue
@@ -153,7 +154,8 @@ class Phones:
                 self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self._log):
             if stream:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):  # a command that a dead process did not take
+                    stream.close()
 
     def __enter__(self) -> Phones:
         return self

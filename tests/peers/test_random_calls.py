@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ from pbx_core.store import usersettings
 from tests.support.exchange import Exchange, exchange
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.timeout(600)]
 
 CALLS = 500
 WORKERS = 6  # with the packaged engine 12 calls, twice as many as are made at once
@@ -35,14 +36,16 @@ CALLEES = {
     "215": Plan(answer_after_s=0.1, hold=((0.2, 0.5),)),
     "216": Plan(answer_after_s=0.1, transfer=(0.3, "204")),
 }
-BOXES = ("101,102", "103,104", "105,106", "201,211,214", "202,212,215", "203,213", "204,216")
+GHOSTS = ("221", "222")  # their phones die in mid-call, with the process that they share
+BOXES = ("101,102", "103,104", "105,106", "201,211,214", "202,212,215", "203,213", "204,216", ",".join(GHOSTS))
 MODEL = "[extensions]\n" + "".join(
-    f"{number} = {{ voicemail = false, ring_s = 5.0 }}\n" for number in (*CALLERS, *CALLEES, "217", "218")
+    f"{number} = {{ voicemail = false, ring_s = 5.0 }}\n" for number in (*CALLERS, *CALLEES, *GHOSTS, "217", "218")
 )
 TALK = {Disposition.ANSWERED}
 WITHIN_S = 0.1
-NEARLY_ALL = 0.85  # the promise is all; perhaps phones on a busy machine date their answers late: not shown yet
-AT_MOST_S = 0.5
+SILENCE_S = 5.0  # of a phone that is gone
+LAST_SOUND_S = 1.0  # how exactly the end of such a call is known: by the last sound that came
+STARVED_S = 1.0  # where real-time priority is not granted, everything waits for everything
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Kind:
     ends: frozenset[Disposition]
     weight: int = 10
     talk_s: tuple[float, float] = (0.2, 0.8)  # then the caller hangs up
-    cancel_s: tuple[float, float] | None = None  # from the first ringing: before, the edge may still look for a worker
+    cancel_s: tuple[float, float] | None = None  # from the first ringing: before, the caller may not be known yet
     busy_with: tuple[str, ...] = ()
 
     def plan(self, rng: random.Random) -> Plan:
@@ -91,6 +94,7 @@ class Made:
     status: int = 0
     talk_s: float = 0.0
     over: bool = False
+    heard_s: float | None = None  # of a ghost: how long there was anybody
 
 
 @dataclass
@@ -135,8 +139,23 @@ class Town:
                     call.status, call.talk_s, call.over = event["status"], event["talk_s"], True
                     del self.running[event["call"]]
 
+    def haunt(self) -> None:
+        """The last calls: those who are called die."""
+        for caller, ghost in zip(CALLERS, GHOSTS, strict=False):
+            name = f"{caller}/{len(self.made)}"
+            self.running[name] = Made(caller, Kind("vanish", ghost, ANSWERED))
+            self.made.append(self.running[name])
+            self.office.call(caller, name, ghost)
+        until(lambda: self.listen() or all(m.answered for m in self.running.values()), 60.0, 0.005, "ghosts talk")
+        answered = time.monotonic()
+        until(lambda: self.listen() or time.monotonic() - answered > 2.0, what="they have talked")
+        self.office.phones[GHOSTS[0]].process.kill()
+        for made in self.running.values():
+            made.heard_s = time.monotonic() - answered
+        until(lambda: self.listen() or not self.running, 60.0, what="the end of calls with ghosts")
+
     def turn(self) -> bool:
-        """True when all calls have been made and are over."""
+        """True when all calls but the last have been made and are over."""
         self.listen()
         for due, name in [c for c in self.cancels if c[0] <= time.monotonic()]:
             self.cancels.remove((due, name))
@@ -144,20 +163,21 @@ class Town:
                 self.office.say(self.running[name].caller, do="hangup", call=name)
         busy = {m.caller for m in self.running.values()}
         for caller in CALLERS:
-            if caller not in busy and len(self.made) < CALLS:
+            if caller not in busy and len(self.made) < CALLS - len(GHOSTS):
                 self.call(caller)
-        return len(self.made) == CALLS and not self.running
+        return len(self.made) == CALLS - len(GHOSTS) and not self.running
 
 
-def check(call: Made, cdr: Cdr) -> list[str]:
+def check(call: Made, cdr: Cdr, within_s: float) -> list[str]:
     """What is wrong with a record, in words."""
     wrong = []
     if cdr.disposition not in call.kind.ends:
         wrong.append(f"{cdr.disposition}")
     if call.answered != (cdr.disposition is Disposition.ANSWERED) and len(call.kind.ends) == 1:
         wrong.append(f"answered {call.answered}")
-    if call.answered and cdr.disposition is Disposition.ANSWERED and abs(cdr.talk_s - call.talk_s) > AT_MOST_S:
-        wrong.append(f"talk_s {cdr.talk_s} instead of {call.talk_s}")
+    talk_s, exactly_s = (call.talk_s, within_s) if call.heard_s is None else (call.heard_s, LAST_SOUND_S)
+    if call.answered and cdr.disposition is Disposition.ANSWERED and abs(cdr.talk_s - talk_s) > exactly_s:
+        wrong.append(f"talk_s {cdr.talk_s} instead of {talk_s}")
     if cdr.transferred != ("blind" if call.transferred else ""):
         wrong.append(f"transferred {cdr.transferred!r}")
     if call.kind.name == "forward" and cdr.answered_by != "203":
@@ -166,7 +186,7 @@ def check(call: Made, cdr: Cdr) -> list[str]:
 
 
 def test_five_hundred_random_calls_have_one_true_record_each(tmp_path: Path) -> None:
-    with exchange(tmp_path, MODEL, BOXES, slots=WORKERS) as office:
+    with exchange(tmp_path, MODEL, BOXES, slots=WORKERS, media_silence_s=SILENCE_S) as office:
         for number in ("217", "218"):
             assert number not in office.phones
         usersettings.change_user(
@@ -176,23 +196,23 @@ def test_five_hundred_random_calls_have_one_true_record_each(tmp_path: Path) -> 
             office.plan(number, plan)
         town = Town(office, random.Random(20260302))
         began = time.monotonic()
-        until(town.turn, 150.0, every_s=0.005, what="all calls")
+        until(town.turn, 400.0, every_s=0.005, what="all calls")
+        town.haunt()
         took_s = time.monotonic() - began
+        granted = os.sched_getscheduler(office.worker.process.pid) == os.SCHED_RR
+        within_s = WITHIN_S if granted else STARVED_S
         turned_away = [m for m in town.made if m.status == 503]
         assert turned_away == [], "there was room for every call"
         print(Counter((m.kind.name, m.status) for m in town.made))  # shown when something is wrong
         cdrs = office.cdrs(CALLS)
         assert len({c.call_id for c in cdrs}) == len(cdrs) == CALLS
         wrong: list[str] = []
-        errors_s: list[float] = []
         for caller in CALLERS:
             calls = [m for m in town.made if m.caller == caller]
             records = [c for c in cdrs if c.caller_number == caller]
             assert len(calls) == len(records)
             pairs = list(zip(calls, records, strict=True))
-            wrong += [line for call, cdr in pairs for line in check(call, cdr)]
-            errors_s += [abs(cdr.talk_s - m.talk_s) for m, cdr in pairs if m.answered and cdr.talk_s]
-        assert sum(e <= WITHIN_S for e in errors_s) >= NEARLY_ALL * len(errors_s)
+            wrong += [line for call, cdr in pairs for line in check(call, cdr, within_s)]
         assert any(m.transferred for m in town.made)
         kinds = Counter(m.kind.name for m in town.made)
         assert wrong == [], f"{len(wrong)} of {CALLS} in {took_s:.0f} s, {dict(kinds)}"
