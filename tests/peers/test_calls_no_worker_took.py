@@ -110,7 +110,8 @@ def test_who_calls_a_full_exchange_is_seen(tmp_path: Path) -> None:
     by_trunk = [c for c in cdrs if c.trunk_id]
     assert {(c.trunk_id, c.did, c.direction) for c in by_trunk} == {("main", DESK, "inbound")}
     assert all(c.wait_s >= 6.0 for c in cdrs if c.cause == FULL[2])
-    assert office.events("opened")[0].detail["sip_call_id"]
+    own = list(office.worker.settings.journal_dir.glob("edge/*.jsonl"))
+    assert len(own) == 1 and feed.is_complete(own[0])
 
 
 def test_who_gives_up_while_workers_hand_him_on_has_one_record(tmp_path: Path) -> None:
