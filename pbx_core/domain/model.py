@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from pbx_core.domain.model_speech import Speech
 from pbx_core.domain.nodes import RecordMode
 
 
@@ -276,6 +277,7 @@ class Model:
     recording: Recording = field(default_factory=Recording)
     outbound: Outbound = field(default_factory=Outbound)
     callers: CallerList = field(default_factory=CallerList)
+    speech: Speech = field(default_factory=Speech)
     park_slots: tuple[str, ...] = ("701", "702", "703", "704", "705", "706", "707", "708", "709")
     music: str = "music:default"
 

@@ -58,6 +58,7 @@ person = sa.Table(
     sa.Column("password_hash", sa.Text, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("disabled_at", sa.Float),
+    sa.Column("originals", sa.Boolean, nullable=False, server_default=sa.false()),  # may see and hear what is redacted
 )
 
 web_session = sa.Table(
@@ -97,6 +98,26 @@ comment = sa.Table(
     sa.Column("changed_seq", sa.Integer, nullable=False, index=True),  # grows with every change; ingest's offset
     sa.UniqueConstraint("tenant_id", "author_id", "idempotency_key"),
     sa.Index("comment_by_call", "tenant_id", "call_id"),
+)
+
+# What people put right in a transcript: every row is one change, the latest of an utterance and kind counts.
+transcript_edit = sa.Table(
+    "transcript_edit",
+    metadata,
+    sa.Column("edit_id", sa.String(32), primary_key=True),
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), nullable=False),
+    sa.Column("call_id", sa.String(32), nullable=False),
+    sa.Column("recording_id", sa.String(32), nullable=False),
+    sa.Column("utterance_id", sa.String(64), nullable=False),  # "" for a name
+    sa.Column("kind", sa.String(8), nullable=False),  # text, party (whose utterance it is), name (of a party)
+    sa.Column("party", sa.String(8), nullable=False),  # caller or callee: of the utterance or the name
+    sa.Column("text", sa.Text),  # null: what the engine heard counts again
+    sa.Column("author_id", sa.ForeignKey("person.person_id"), nullable=False),
+    sa.Column("idempotency_key", sa.String(64), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("changed_seq", sa.Integer, nullable=False, index=True),  # grows with every change; ingest's offset
+    sa.UniqueConstraint("tenant_id", "author_id", "idempotency_key"),
+    sa.Index("transcript_edit_by_recording", "tenant_id", "recording_id", "changed_seq"),
 )
 
 audit = sa.Table(
