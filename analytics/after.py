@@ -1,0 +1,35 @@
+"""What is made of a transcript once it is there: each step gives records for the journal. Steps are pure of I/O, cost
+little beside the recognition, and one that fails must not cost the transcript: it is left out and told in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbx_core.domain.model import Model
+from pbx_core.domain.records import Party, TranscriptRecord, TurnsRecord
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One recording that was heard. samples: float32, shape (n, 2), −1..1, 16 kHz, column 0 caller; agent: who works
+    for the tenant; direction: inbound, outbound, internal; queue: "" none or unknown; pauses: silence on purpose."""
+
+    transcript: TranscriptRecord
+    turns: TurnsRecord
+    samples: NDArray[np.float32]
+    model: Model
+    agent: Party
+    direction: str
+    queue: str = ""
+    pauses: tuple[tuple[float, float], ...] = ()
+
+
+Made = tuple[str, Any]  # kind and record of a journal line; the record has recording_id and tenant_id
+Step = Callable[[Conversation], Iterable[Made]]
+
+STEPS: tuple[Step, ...] = ()
