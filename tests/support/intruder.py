@@ -259,7 +259,10 @@ class Intruder:
                 return
             if self.silent or len(data) < 20:
                 continue
-            message = SipMessage.parse(data)
+            try:
+                message = SipMessage.parse(data)
+            except ValueError:  # sound for whoever had this port before
+                continue
             try:
                 if isinstance(message, SipResponse):
                     self._response(message)
