@@ -49,6 +49,22 @@ class Stretch:
     tight: Segments  # of its channel
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A recording ready for recognition."""
+
+    subject: Subject
+    speech: Speech
+    stretches: tuple[Stretch, ...]
+    languages: tuple[str, ...]
+    glossary: tuple[str, ...]
+
+    @property
+    def speech_s(self) -> float:
+        """Seconds of sound to recognise, which is what it will cost."""
+        return sum(s.end_s - s.start_s for s in self.stretches)
+
+
 Progress = Callable[[float], None]  # called with 0..1 between pieces of work; may raise to stop it
 
 
@@ -71,6 +87,24 @@ def turns_record(subject: Subject, speech: Speech) -> TurnsRecord:
     )
 
 
+def prepare(
+    subject: Subject,
+    samples: NDArray[np.float32],
+    speech: Speech,
+    languages: Sequence[str],
+    glossary: Sequence[str] = (),
+) -> Prepared:
+    """What one recording brings to recognition. languages: what the tenant speaks; none: whatever the model knows.
+    glossary: names and products, as the tenant writes them."""
+    return Prepared(subject, speech, tuple(_stretches(samples, speech)), tuple(languages), tuple(glossary))
+
+
+def transcribe_all(prepared: Sequence[Prepared], recogniser: Recogniser, progress: Progress) -> list[TranscriptRecord]:
+    """The words of several recordings, heard together because that costs less; in the order given. `progress` gets
+    the share done of all of them. CPU seconds are shared out by the speech that each brings."""
+    return [_transcribe(one, recogniser, progress) for one in prepared]
+
+
 def transcribe(
     subject: Subject,
     samples: NDArray[np.float32],
@@ -78,14 +112,20 @@ def transcribe(
     languages: Sequence[str],
     recogniser: Recogniser,
     progress: Progress,
+    glossary: Sequence[str] = (),
 ) -> TranscriptRecord:
-    """The words of one recording. languages: what the tenant speaks; none: whatever the model knows."""
+    """The words of one recording, see prepare()."""
+    (record,) = transcribe_all([prepare(subject, samples, speech, languages, glossary)], recogniser, progress)
+    return record
+
+
+def _transcribe(one: Prepared, recogniser: Recogniser, progress: Progress) -> TranscriptRecord:
     cpu = time.process_time()
-    stretches = _stretches(samples, speech)
+    subject, speech, stretches = one.subject, one.speech, one.stretches
     if not stretches:
         return _record(subject, recogniser, speech, cpu, "empty", "Nobody speaks in this recording.")
     heard: dict[str, float] = {}
-    spoken = language.codes(languages) or tuple(sorted(recogniser.languages))
+    spoken = language.codes(one.languages) or tuple(sorted(recogniser.languages))
     if any(code in recogniser.languages for code in spoken):
         heard = recogniser.language_probabilities(_sample(stretches))
     choice = language.choose(heard, spoken, recogniser.languages)
