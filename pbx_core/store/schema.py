@@ -140,7 +140,7 @@ job = sa.Table(
     sa.Column("job_id", sa.String(64), primary_key=True),  # recording_id for transcribe: enqueueing twice is harmless
     sa.Column("tenant_id", sa.String(32), nullable=False),
     sa.Column("payload", sa.Text, nullable=False),  # JSON
-    sa.Column("state", sa.String(16), nullable=False),  # ready, leased, done, failed
+    sa.Column("state", sa.String(16), nullable=False),  # ready, leased, done, failed, cancelled
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),  # higher first
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("not_before", sa.Float, nullable=False, server_default="0"),
@@ -150,6 +150,24 @@ job = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("finished_at", sa.Float),
     sa.Index("job_next", "kind", "state", "priority", "created_at"),
+)
+
+job_turn = sa.Table(
+    "job_turn",
+    metadata,
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("tenant_id", sa.String(32), primary_key=True),  # "": all tenants, for a pause
+    sa.Column("turn", sa.Integer, nullable=False, server_default="0"),  # of its last job; the lowest is next
+    sa.Column("paused_at", sa.Float),  # set: no job of it is begun
+)
+
+untranscribed_call = sa.Table(
+    "untranscribed_call",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("call_id", sa.String(32), primary_key=True),  # also of a call that still runs
+    sa.Column("by", sa.Text, nullable=False),  # whoever wished that nobody reads it: a token's or a person's id
+    sa.Column("at", sa.Float, nullable=False),
 )
 
 service = sa.Table(
