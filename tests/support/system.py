@@ -95,6 +95,8 @@ def running(data: Path, db: sa.Engine, *, ready_s: float = 60.0, **more: object)
     )
     system = System(settings, db, process, environment)
     expected = {name for name in ESSENTIAL if settings.transcribers or not name.startswith("transcribe")}
+    if settings.spare_calls_min <= 2:  # one packaged worker is enough
+        expected.discard("worker-1")
     try:
         until(
             lambda: expected <= system.board().keys(), ready_s, what=f"{sorted(expected)} on the board; see {log.name}"
