@@ -246,6 +246,15 @@ live_room = sa.Table(
     sa.Column("since", sa.Float, nullable=False),
 )
 
+followed_call = sa.Table(  # a running call that somebody reads along with: its words are recognised while it runs
+    "followed_call",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("call_id", sa.String(32), primary_key=True),
+    sa.Column("asked_at", sa.Float, nullable=False),  # first; who asked first is served first
+    sa.Column("until", sa.Float, nullable=False, index=True),  # renewed by the page that is looked at
+)
+
 trunk_state = sa.Table(
     "trunk_state",
     metadata,
