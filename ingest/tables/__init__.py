@@ -14,6 +14,7 @@ from typing import Any
 
 from ingest.tables.calls import CALL, CALL_EVENT, LEG
 from ingest.tables.exchange import INFORM, QUEUE_EVENT
+from ingest.tables.meaning import EXTRACT, ITEM_HEARD, MEANING, PARTY_MEANING, TRACKER_HIT
 from ingest.tables.reading import INGEST_OFFSET, REJECT
 from ingest.tables.recordings import COMMENT, RECORDING, RECORDING_GONE
 from ingest.tables.speech import PARTY_TURNS, TRANSCRIPT, TURNS, UTTERANCE
@@ -42,6 +43,15 @@ FAMILIES: dict[str, Family] = {
     "recording": Family(RECORDING),
     "turns": Family(TURNS, (Child(PARTY_TURNS, attrgetter("parties")),)),
     "transcript": Family(TRANSCRIPT, (Child(UTTERANCE, attrgetter("utterances")),)),
+    "meaning": Family(
+        MEANING,
+        (
+            Child(PARTY_MEANING, attrgetter("parties")),
+            Child(TRACKER_HIT, attrgetter("hits")),
+            Child(ITEM_HEARD, attrgetter("items")),
+            Child(EXTRACT, attrgetter("extracts")),
+        ),
+    ),
     "comment": Family(COMMENT),
     "recording_gone": Family(RECORDING_GONE),
     "queue_event": Family(QUEUE_EVENT),
@@ -49,8 +59,8 @@ FAMILIES: dict[str, Family] = {
 }
 
 TABLES: tuple[Table, ...] = (
-    CALL, LEG, CALL_EVENT, RECORDING, RECORDING_GONE, TURNS, PARTY_TURNS, TRANSCRIPT, UTTERANCE, COMMENT,
-    QUEUE_EVENT, INFORM, REJECT, INGEST_OFFSET,
+    CALL, LEG, CALL_EVENT, RECORDING, RECORDING_GONE, TURNS, PARTY_TURNS, TRANSCRIPT, UTTERANCE, MEANING,
+    PARTY_MEANING, TRACKER_HIT, ITEM_HEARD, EXTRACT, COMMENT, QUEUE_EVENT, INFORM, REJECT, INGEST_OFFSET,
 )  # fmt: skip
 
 FACTS = tuple(t for t in TABLES if t not in (REJECT, INGEST_OFFSET))

@@ -11,12 +11,24 @@ from pbx_core.domain.records.as_json import from_json, iso, parse_iso, to_json
 from pbx_core.domain.records.call import CallEventRecord, Cdr, Disposition, LegRecord, Party
 from pbx_core.domain.records.exchange import InformRecord, QueueEvent
 from pbx_core.domain.records.recording import CommentRecord, RecordingGone, RecordingRecord
-from pbx_core.domain.records.speech import PartyTurns, TranscriptRecord, TurnsRecord, Utterance, Word
+from pbx_core.domain.records.speech import (
+    Extract,
+    ItemHeard,
+    MeaningRecord,
+    PartyMeaning,
+    PartyTurns,
+    TrackerHit,
+    TranscriptRecord,
+    TurnsRecord,
+    Utterance,
+    Word,
+)
 
 __all__ = [
     "KINDS",
-    "CallEventRecord", "Cdr", "CommentRecord", "Disposition", "InformRecord", "LegRecord", "Party", "PartyTurns",
-    "QueueEvent", "RecordingGone", "RecordingRecord", "TranscriptRecord", "TurnsRecord", "Utterance", "Word",
+    "CallEventRecord", "Cdr", "CommentRecord", "Disposition", "Extract", "InformRecord", "ItemHeard", "LegRecord",
+    "MeaningRecord", "Party", "PartyMeaning", "PartyTurns", "QueueEvent", "RecordingGone", "RecordingRecord",
+    "TrackerHit", "TranscriptRecord", "TurnsRecord", "Utterance", "Word",
     "from_json", "iso", "parse_iso", "to_json",
 ]  # fmt: skip
 
@@ -26,6 +38,7 @@ KINDS: dict[str, type] = {
     "recording": RecordingRecord,
     "turns": TurnsRecord,
     "transcript": TranscriptRecord,
+    "meaning": MeaningRecord,
     "comment": CommentRecord,
     "recording_gone": RecordingGone,
     "queue_event": QueueEvent,

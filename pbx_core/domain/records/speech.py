@@ -80,3 +80,82 @@ class TranscriptRecord:
     caller_words_per_minute: float | None  # words per minute of own speech
     callee_words_per_minute: float | None
     utterances: tuple[Utterance, ...]
+
+
+@dataclass(frozen=True)
+class TrackerHit:
+    """A phrase of a tracker, heard. fuzzy: found by likeness, because the language has no stemmer here."""
+
+    tracker_id: str
+    name: str
+    utterance_id: str
+    party: Party
+    start_s: float
+    end_s: float
+    quote: str  # the words as recognised: hostile text
+    fuzzy: bool
+
+
+@dataclass(frozen=True)
+class ItemHeard:
+    """One item of a script. status: said | late (after its time) | missing; where it was heard, or None."""
+
+    checklist_id: str
+    checklist: str  # its name
+    title: str
+    status: str
+    at_s: float | None
+    utterance_id: str | None
+    quote: str | None
+
+
+@dataclass(frozen=True)
+class PartyMeaning:
+    """One side's way of talking. What is None has its reason in the record's `reasons`."""
+
+    party: Party
+    words: int | None
+    words_per_minute: float | None
+    questions: int | None
+    fillers: int | None
+    longest_monologue_s: float
+    patience_s: float | None
+    sentiment: tuple[float | None, ...]  # per quarter of the conversation, −1..1; None: nothing said in it
+
+
+@dataclass(frozen=True)
+class Extract:
+    """A sentence of the call itself, word for word."""
+
+    utterance_id: str
+    party: Party
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True)
+class MeaningRecord:
+    """What a tenant's wishes find in one recording. Kind `meaning`, id = recording_id; made again when they change."""
+
+    recording_id: str
+    call_id: str
+    tenant_id: str
+    version: str
+    wishes_sha256: str  # of the wishes that were applied
+    language: str | None
+    agent: Party  # who works for the tenant
+    direction: str  # inbound, outbound, internal
+    queue: str  # "" none or unknown
+    interactivity: float | None
+    tags: tuple[str, ...]
+    score: float | None  # None: no rule scores
+    alerts: tuple[str, ...]  # ids of rules that alert
+    held: tuple[str, ...]  # ids of all rules that hold
+    undecided: tuple[str, ...]  # rules that ask for what is not known here
+    reasons: dict[str, str]  # what is not available, and why
+    terms: tuple[tuple[str, str], ...]  # stem and form of each content word, once
+    parties: tuple[PartyMeaning, ...]
+    hits: tuple[TrackerHit, ...]
+    items: tuple[ItemHeard, ...]
+    extracts: tuple[Extract, ...]
