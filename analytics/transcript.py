@@ -17,6 +17,7 @@ from pbx_core.domain.records import Party, TranscriptRecord, TurnsRecord, Uttera
 VERSION = asr.VERSION
 PARTIES = (Party.CALLER, Party.CALLEE)  # channel 0, channel 1
 DETECT_S_MAX = 20.0  # of the longest stretches of both channels
+TOGETHER_MAX = 8  # recordings given to transcribe_all at once: more gain little and come out later
 WORDS_PER_MINUTE_TALK_S_MIN = 1.0  # a rate from less speech says nothing
 
 
