@@ -1,7 +1,7 @@
 """What a model of the right form can still get wrong: every mistake with its place in the document.
 
-`check` runs all rules; the rules live by subject in modelcheck_values (each thing by itself) and modelcheck_links
-(what things say of each other).
+`check` runs all rules; the rules live by subject in modelcheck_values (each thing by itself), modelcheck_links (what
+things say of each other) and modelcheck_speech (how conversations are heard).
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ Rule = Callable[[Model], Iterator[Mistake]]
 
 def check(model: Model) -> tuple[Mistake, ...]:
     """All mistakes of meaning, in the order of the document's parts."""
-    from pbx_core.domain import modelcheck_links, modelcheck_values  # they name Mistake
+    from pbx_core.domain import modelcheck_links, modelcheck_speech, modelcheck_values  # they name Mistake
 
-    return tuple(m for rule in (*modelcheck_values.RULES, *modelcheck_links.RULES) for m in rule(model))
+    rules = (*modelcheck_values.RULES, *modelcheck_links.RULES, *modelcheck_speech.RULES)
+    return tuple(m for rule in rules for m in rule(model))
 
 
 def meant(word: object, known: Iterable[str]) -> str:
