@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ingest import maintenance, warehouse
 from ingest.sources.comments import CommentSource
+from ingest.sources.edits import EditSource
 from ingest.sources.feed import FeedSource
 from ingest.writer import Round, Source, Writer
 from pbx_core import log
@@ -53,7 +54,7 @@ class Loop:
     def __init__(self, settings: Settings, clock: Clock, db: sa.Engine) -> None:
         self._settings = settings
         self._clock = clock
-        self._sources: list[Source] = [FeedSource(settings.journal_dir, clock), CommentSource(db)]
+        self._sources: list[Source] = [FeedSource(settings.journal_dir, clock), CommentSource(db), EditSource(db)]
         self._writer: Writer | None = None
         self._epoch = maintenance.Epoch(settings)
         self._tidied_at = clock.monotonic()
@@ -155,7 +156,7 @@ class Loop:
 @click.option("--rebuild", is_flag=True, help="Move the warehouse aside and make it anew from the journals, then end.")
 @click.pass_obj
 def ingest(data: Path, once: bool, rebuild: bool) -> None:
-    """Load the journals and the comments into the warehouse."""
+    """Load the journals, the comments and the edits into the warehouse."""
     settings = load(data)
     log.setup("ingest", settings.log_level)
     clock = SystemClock()

@@ -24,6 +24,8 @@ _UNUSUAL = re.compile(rb"\\u[dD]|[0-9]{18}|NaN|Infinity|[0-9][eE]\+?[0-9]{2}")
 
 _ID_FIELD = {"cdr": "call_id", "recording": "recording_id", "turns": "recording_id", "transcript": "recording_id"}
 
+_NOT_HERE = frozenset({"comment", "transcript_edit"})  # they come from the operational database
+
 _log = log.get(__name__)
 
 
@@ -111,7 +113,7 @@ class FeedSource:
 
     @staticmethod
     def _check(entry: feed.Entry, raw: bytes) -> None:
-        if entry.kind not in tables.FAMILIES or entry.kind == "comment":
+        if entry.kind not in tables.FAMILIES or entry.kind in _NOT_HERE:
             raise ValueError(f"kind {entry.kind!r} does not travel in journals")
         if entry.kind in _ID_FIELD and getattr(entry.record, _ID_FIELD[entry.kind]) != entry.id:
             raise ValueError(f"id of the line is not its {_ID_FIELD[entry.kind]}")

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from ingest import terms
 from ingest.tables.calls import CALL, CALL_EVENT, LEG
 from ingest.tables.exchange import INFORM, QUEUE_EVENT
 from ingest.tables.meaning import EXTRACT, ITEM_HEARD, MEANING, PARTY_MEANING, TRACKER_HIT
 from ingest.tables.reading import INGEST_OFFSET, REJECT
 from ingest.tables.recordings import COMMENT, RECORDING, RECORDING_GONE
-from ingest.tables.speech import PARTY_TURNS, TRANSCRIPT, TURNS, UTTERANCE
+from ingest.tables.speech import PARTY_TURNS, TRANSCRIPT, TRANSCRIPT_EDIT, TURNS, UTTERANCE, UTTERANCE_TERM
 from ingest.tables.table import Table
 
 
@@ -42,7 +43,9 @@ FAMILIES: dict[str, Family] = {
     "call_event": Family(CALL_EVENT),
     "recording": Family(RECORDING),
     "turns": Family(TURNS, (Child(PARTY_TURNS, attrgetter("parties")),)),
-    "transcript": Family(TRANSCRIPT, (Child(UTTERANCE, attrgetter("utterances")),)),
+    "transcript": Family(
+        TRANSCRIPT, (Child(UTTERANCE, attrgetter("utterances")), Child(UTTERANCE_TERM, terms.of_transcript))
+    ),
     "meaning": Family(
         MEANING,
         (
@@ -53,6 +56,7 @@ FAMILIES: dict[str, Family] = {
         ),
     ),
     "comment": Family(COMMENT),
+    "transcript_edit": Family(TRANSCRIPT_EDIT),
     "recording_gone": Family(RECORDING_GONE),
     "queue_event": Family(QUEUE_EVENT),
     "inform": Family(INFORM),

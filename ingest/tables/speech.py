@@ -81,3 +81,38 @@ UTTERANCE = Table(
         words VARCHAR JSON list of [text, start_s, end_s, p]
     """),
 )
+
+UTTERANCE_TERM = Table(
+    "utterance_term",
+    "one recognised word, as the search looks it up",
+    ("tenant_id", "call_id", "recording_id", "position"),
+    columns("""
+        tenant_id VARCHAR the customer
+        call_id VARCHAR the call
+        recording_id VARCHAR the recording
+        utterance_id VARCHAR recording_id-NNNN
+        position INTEGER place in the transcript, from 0
+        party VARCHAR caller or callee, as heard
+        start_s DOUBLE from the start of the recording
+        term VARCHAR lower case, letters and digits only
+    """),
+)
+
+TRANSCRIPT_EDIT = Table(
+    "transcript_edit",
+    "one change that a person made to a transcript",
+    ("tenant_id", "call_id", "edit_id"),
+    columns(f"""
+        tenant_id VARCHAR the customer
+        call_id VARCHAR the call
+        recording_id VARCHAR the recording
+        edit_id VARCHAR the change
+        utterance_id VARCHAR recording_id-NNNN.digest of what was heard; empty for a name
+        kind VARCHAR text, party, name
+        party VARCHAR caller or callee: whose words or name
+        text VARCHAR hostile text; null: what the engine heard counts again
+        author_id VARCHAR person who changed it
+        created_at TIMESTAMPTZ when
+        {STAMP}
+    """),
+)

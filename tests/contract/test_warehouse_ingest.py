@@ -138,7 +138,7 @@ def test_a_comment_follows_its_changes_to_the_deletion(world):
 
 
 def test_comments_with_one_change_number_are_never_split_between_rounds(world, monkeypatch):
-    monkeypatch.setattr("ingest.sources.comments.ROWS_MAX", 2)
+    monkeypatch.setattr("ingest.sources.changed.ROWS_MAX", 2)
     for number, seq in enumerate((1, 2, 2, 2, 3)):
         add_comment(world, seq, comment_id=f"c{number}")
     assert lake.ingest_once(world.settings, world.clock).rows == 5

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pbx_core.domain.records.as_json import from_json, iso, parse_iso, to_json
 from pbx_core.domain.records.call import CallEventRecord, Cdr, Disposition, LegRecord, Party
 from pbx_core.domain.records.exchange import InformRecord, QueueEvent
-from pbx_core.domain.records.recording import CommentRecord, RecordingGone, RecordingRecord
+from pbx_core.domain.records.recording import CommentRecord, RecordingGone, RecordingRecord, TranscriptEditRecord
 from pbx_core.domain.records.speech import (
     Extract,
     ItemHeard,
@@ -28,7 +28,7 @@ __all__ = [
     "KINDS",
     "CallEventRecord", "Cdr", "CommentRecord", "Disposition", "Extract", "InformRecord", "ItemHeard", "LegRecord",
     "MeaningRecord", "Party", "PartyMeaning", "PartyTurns", "QueueEvent", "RecordingGone", "RecordingRecord",
-    "TrackerHit", "TranscriptRecord", "TurnsRecord", "Utterance", "Word",
+    "TrackerHit", "TranscriptEditRecord", "TranscriptRecord", "TurnsRecord", "Utterance", "Word",
     "from_json", "iso", "parse_iso", "to_json",
 ]  # fmt: skip
 
@@ -43,4 +43,5 @@ KINDS: dict[str, type] = {
     "recording_gone": RecordingGone,
     "queue_event": QueueEvent,
     "inform": InformRecord,
+    "transcript_edit": TranscriptEditRecord,
 }

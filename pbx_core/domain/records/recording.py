@@ -59,3 +59,22 @@ class CommentRecord:
     text: str
     created_at: datetime
     deleted: bool
+
+
+@dataclass(frozen=True)
+class TranscriptEditRecord:
+    """One change that a person made to a transcript. Kind `transcript_edit`, id = edit_id. The latest of an utterance
+    and kind counts; text None: what the engine heard counts again."""
+
+    edit_id: str
+    call_id: str
+    tenant_id: str
+    recording_id: str
+    utterance_id: (
+        str  # as domain.terms.reference() writes it, so that it fits only the text that was corrected; "" name
+    )
+    kind: str  # text, party (whose utterance it is), name (of a party)
+    party: str  # caller or callee: whose words or name
+    text: str | None
+    author_id: str
+    created_at: datetime

@@ -24,7 +24,7 @@ def a_call(**kwargs):
         START,
         disposition=Disposition.ANSWERED,
         recorded=True,
-        said=["hello", "good bye"],
+        said=["hello", "goodbye"],
         **kwargs,
     )
 
