@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hmac
 import math
 from typing import Annotated, Any
 
 import pandas as pd
-from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi import FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from analytics import queries
 from dashboard.web import access, filters, plain, progress
+from dashboard.web.answers import Signed, Writing, answer, no_call, problem
 from dashboard.web.context import Context
 from pbx_core.domain import records
 from pbx_core.errors import InputError, Unavailable
@@ -30,24 +30,6 @@ class NewComment(BaseModel):
     at_s: float | None = None
 
 
-def _session(request: Request) -> Session:
-    session: Session = request.state.session
-    return session
-
-
-Signed = Annotated[Session, Depends(_session)]
-
-
-def _checked(session: Signed, x_csrf_token: Annotated[str, Header()] = "") -> Session:
-    """For everything that writes: the CSRF token of the session must come along."""
-    if not hmac.compare_digest(x_csrf_token.encode("utf-8", "replace"), session.csrf.encode()):
-        raise InputError("The CSRF token is missing or old; nothing was changed. Reload.", error_id="csrf", status=403)
-    return session
-
-
-Writing = Annotated[Session, Depends(_checked)]
-
-
 def build(context: Context) -> FastAPI:
     """The application; documentation pages are off because they load scripts from elsewhere."""
     api = FastAPI(title="Callbench", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
@@ -60,30 +42,22 @@ def build(context: Context) -> FastAPI:
 def _errors(api: FastAPI) -> None:
     @api.exception_handler(InputError)
     def _input(_: Request, error: InputError) -> JSONResponse:
-        return _problem(error.status, error.error_id, str(error))
+        return problem(error.status, error.error_id, str(error))
 
     @api.exception_handler(Unavailable)
     def _unavailable(_: Request, error: Unavailable) -> JSONResponse:
-        return _problem(503, "unavailable", str(error), {"Retry-After": "5"})
+        return problem(503, "unavailable", str(error), {"Retry-After": "5"})
 
     @api.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         places = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
-        return _problem(422, "bad_request", f"These parts of the request do not fit: {places}. Nothing was changed.")
-
-
-def _problem(status: int, error_id: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": error_id, "message": message}, status_code=status, headers=headers)
-
-
-def _answer(content: Any, status: int = 200) -> JSONResponse:
-    return JSONResponse(content, status_code=status, headers={"Cache-Control": "no-store"})
+        return problem(422, "bad_request", f"These parts of the request do not fit: {places}. Nothing was changed.")
 
 
 def _reading(api: FastAPI, context: Context) -> None:
     @api.get("/me")
     def me(session: Signed) -> JSONResponse:
-        return _answer(about(context, session))
+        return answer(about(context, session))
 
     @api.get("/calls")
     def calls(
@@ -94,7 +68,7 @@ def _reading(api: FastAPI, context: Context) -> None:
     ) -> JSONResponse:
         flt = filters.read(request.query_params, tenant_of(context, session).time_zone)
         page = queries.calls(context.reader(), access.scope(session), flt, cursor, limit)
-        return _answer(
+        return answer(
             {
                 "calls": listed(context, page.frame),
                 "next_cursor": page.next_cursor,
@@ -107,12 +81,12 @@ def _reading(api: FastAPI, context: Context) -> None:
         reader, scope = context.reader(), access.scope(session)
         detail = queries.call(reader, scope, call_id, recording)
         if detail is None:
-            return _no_call()
+            return no_call()
         flt = filters.read(request.query_params, tenant_of(context, session).time_zone)
         known = names(context, session)
         newer, older = queries.neighbours(reader, scope, call_id, flt)
         state = progress.of(context.db, context.clock, detail)
-        return _answer(
+        return answer(
             {
                 "cdr": records.to_json(detail.cdr),
                 "recording": records.to_json(detail.recording),
@@ -145,12 +119,12 @@ def _comments(api: FastAPI, context: Context) -> None:
     ) -> JSONResponse:
         detail = queries.call(context.reader(), access.scope(session), call_id)
         if detail is None:
-            return _no_call()
+            return no_call()
         if not access.may_comment(session):
-            return _problem(403, "may_not_comment", "Your role reads comments; owners and managers write them.")
+            return problem(403, "may_not_comment", "Your role reads comments; owners and managers write them.")
         length_s = detail.recording.duration_s if detail.recording else 0.0
         if body.at_s is not None and not (math.isfinite(body.at_s) and 0 <= body.at_s <= length_s + 1):
-            return _problem(400, "bad_time", "That second lies outside the recording; nothing was kept.")
+            return problem(400, "bad_time", "That second lies outside the recording; nothing was kept.")
         made = comments.add(
             context.db,
             context.clock,
@@ -170,19 +144,19 @@ def _comments(api: FastAPI, context: Context) -> None:
             made.comment_id,
             session.token_sha256,
         )
-        return _answer(as_json(made, session), 201)
+        return answer(as_json(made, session), 201)
 
     @api.delete("/comments/{comment_id}")
     def delete(session: Writing, comment_id: str) -> JSONResponse:
         found = comments.find(context.db, session.tenant_id, comment_id)
         visible = found and queries.call(context.reader(), access.scope(session), found.call_id)
         if not found or not visible:
-            return _problem(404, "not_found", "There is no such comment.")
+            return problem(404, "not_found", "There is no such comment.")
         author = None if access.may_delete_any(session) else session.person_id
         if not access.may_comment(session) or not comments.remove(
             context.db, context.clock, session.tenant_id, comment_id, author_id=author
         ):
-            return _problem(403, "not_yours", "Only its author or the owner may delete a comment; it is kept.")
+            return problem(403, "not_yours", "Only its author or the owner may delete a comment; it is kept.")
         audit.note(
             context.db,
             context.clock,
@@ -192,7 +166,7 @@ def _comments(api: FastAPI, context: Context) -> None:
             comment_id,
             session.token_sha256,
         )
-        return _answer({"deleted": comment_id})
+        return answer({"deleted": comment_id})
 
 
 def about(context: Context, session: Session) -> dict[str, Any]:
@@ -267,7 +241,3 @@ def _numbers(detail: queries.CallDetail) -> set[str]:
     cdr = detail.cdr
     sides = {n for r in detail.recordings for n in (r.caller_number, r.callee_number)}
     return {cdr.caller_number, cdr.callee_number, cdr.answered_by, *(leg.number for leg in cdr.legs), *sides}
-
-
-def _no_call() -> JSONResponse:
-    return _problem(404, "not_found", "There is no such call.")
