@@ -28,6 +28,11 @@ CORRELATION_MIN = 0.15  # mean over the blocks
 CORRELATION_NULL = 0.9  # independent voices stay under this / sqrt(blocks)
 GAIN_MAX = 0.7  # louder than −3 dB is no echo: nobody can say then which side is the copy
 MARGIN = 4.0  # own speech must exceed the explained energy by 6 dB
+AUDIBLE = 0.1  # echo 10 dB under the line's noise is none that voice activity could hear
+NOISE_MARGIN = 1.25  # noise of 32 ms spreads by about 10 %
+HANGOVER = 4  # frames on both sides through which voice activity goes on hearing an echo
+NO_SPEECH = 0.2  # probability under which a frame shows the line's noise
+FRAMES_MIN = 30  # about a second of them
 _RATE = RATE // DECIMATION
 _LAG_MIN, _LAG_MAX = int(LAG_S_MIN * _RATE), int(LAG_S_MAX * _RATE)
 _FRAME = int(FRAME_S * RATE)
@@ -56,9 +61,12 @@ def suppress(own: Floats, other: Floats, own_p: Floats, other_p: Floats) -> Floa
         copied[shift:] = other[: len(other) - shift]
     else:
         copied[:shift] = other[-shift:]
-    own_energy = _smooth(_energy(own, length))
-    explained = _smooth(_energy(copied, length)) * _energy_gain(own, copied, own_p)
-    out: Floats = np.where(own_energy > MARGIN * explained, own_p, np.float32(0))
+    near = _energy(own, length)
+    floor = _noise(near, own_p)
+    explained = _smooth(_energy(copied, length)) * _energy_gain(np.maximum(near - floor, 0.0), copied, own_p)
+    audible = _widened(explained > AUDIBLE * floor, HANGOVER)
+    is_echo = audible & (_smooth(near) - NOISE_MARGIN * floor <= MARGIN * explained)
+    out: Floats = np.where(is_echo, np.float32(0), own_p)
     return out
 
 
@@ -66,34 +74,37 @@ def find(own: Floats, other: Floats, own_p: Floats, other_p: Floats) -> Path | N
     """The echo path from `other` into `own`, or None when there is none.
 
     Every block counts alike, however loud: a block of echo alone correlates by nearly 1, a block of double talk by
-    little, and independent voices average out over the blocks."""
+    little, and independent voices average out over the blocks. Where the near side is the louder one it cannot be a
+    copy of the far side, but the far side may be one of it: such a block says nothing here."""
     if len(own) != len(other) or not (own_p >= 0.5).any():
         return None
     spoken = np.repeat(other_p >= 0.5, _FRAME)[: len(other)]
     near, far = _decimated(own), _decimated(np.where(spoken, other, np.float32(0)))
-    cross, gains = _correlations(near, far)
-    if len(cross) < BLOCKS_MIN:
+    cross, gains, quieter = _correlations(near, far)
+    blocks = quieter.sum(axis=0)
+    if not len(cross) or blocks.max() < BLOCKS_MIN:
         return None
-    mean = cross.mean(axis=0)
-    at = int(np.argmax(np.abs(mean)))
-    correlation = float(abs(mean[at]))
-    if correlation < max(CORRELATION_MIN, CORRELATION_NULL / len(cross) ** 0.5):
+    mean = np.abs((cross * quieter).sum(axis=0)) / np.maximum(blocks, 1)
+    mean[(blocks < BLOCKS_MIN) | (mean < np.maximum(CORRELATION_MIN, CORRELATION_NULL / np.sqrt(blocks + 1e-9)))] = 0
+    at = int(np.argmax(mean))
+    correlation = float(mean[at])
+    if not correlation:
         return None
-    clear = np.abs(cross[:, at]) > 0.5 * correlation
+    clear = quieter[:, at] & (np.abs(cross[:, at]) > 0.5 * correlation)
     gain = float(np.median(np.abs(gains[clear, at])))
     if gain > GAIN_MAX:
         return None
     return Path(float(at + _LAG_MIN) / _RATE, gain, correlation)
 
 
-def _correlations(near: Floats, far: Floats) -> tuple[Floats, Floats]:
-    """For every block in which the far side speaks: normalised cross-correlation and amplitude ratio at each lag from
-    LAG_S_MIN to LAG_S_MAX; both of shape (blocks, lags), at 4 kHz."""
+def _correlations(near: Floats, far: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """For every block in which the far side speaks: normalised cross-correlation, amplitude ratio, and whether the
+    near side is quieter, at each lag from LAG_S_MIN to LAG_S_MAX; all of shape (blocks, lags), at 4 kHz."""
     block = int(BLOCK_S * _RATE)
     lags = np.arange(_LAG_MIN, _LAG_MAX + 1)
     size = 1 << (2 * block + _LAG_MAX - _LAG_MIN).bit_length()
     padded = np.pad(near, (-_LAG_MIN, _LAG_MAX + block))
-    cross, gains = [], []
+    cross, gains, quieter = [], [], []
     for start in range(0, len(far) - block + 1, block):
         piece = far[start : start + block].astype(np.float64)
         if np.count_nonzero(piece) < SPOKEN_SHARE_MIN * block:
@@ -107,18 +118,26 @@ def _correlations(near: Floats, far: Floats) -> tuple[Floats, Floats]:
             continue
         cross.append((found / np.sqrt(np.maximum(near_energy, SILENT) * far_energy)).astype(np.float32))
         gains.append((found / far_energy).astype(np.float32))
+        quieter.append(near_energy <= GAIN_MAX * far_energy)
         if len(cross) >= BLOCKS_MAX:
             break
-    empty = np.zeros((0, len(lags)), dtype=np.float32)
-    return (np.stack(cross), np.stack(gains)) if cross else (empty, empty)
+    if not cross:
+        none = np.zeros((0, len(lags)), dtype=np.float32)
+        return none, none, none.astype(np.bool_)
+    return np.stack(cross), np.stack(gains), np.stack(quieter)
 
 
-def _energy_gain(own: Floats, copied: Floats, own_p: Floats) -> float:
-    """Energy of the echo over energy of its source: the median over frames in which both sound. The median, because
-    part of those frames may hold true double talk."""
-    length = len(own_p)
-    near, far = _energy(own, length), _energy(copied, length)
-    loud = (far > 0.1 * float(far.max(initial=0.0))) & (own_p >= 0.5)
+def _noise(energy: NDArray[np.float64], own_p: Floats) -> float:
+    """Energy of the line's noise: the median of the frames without speech; 0 when there are few."""
+    quiet = energy[own_p < NO_SPEECH]
+    return float(np.median(quiet)) if len(quiet) >= FRAMES_MIN else 0.0
+
+
+def _energy_gain(near: NDArray[np.float64], copied: Floats, own_p: Floats) -> float:
+    """Energy of the echo (noise taken off) over energy of its source: the median over frames in which both sound. The
+    median, because part of those frames may hold true double talk."""
+    far = _energy(copied, len(own_p))
+    loud = (far > 0.1 * float(far.max(initial=0.0))) & (own_p >= 0.5) & (near <= GAIN_MAX * far)
     if not loud.any():
         return 0.0
     return float(np.median(near[loud] / far[loud]))
@@ -135,6 +154,11 @@ def _energy(channel: Floats, frames: int) -> NDArray[np.float64]:
 def _smooth(energy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over three frames (96 ms): room echo trails its source."""
     return np.convolve(energy, np.ones(3) / 3, mode="same")
+
+
+def _widened(mask: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
+    """True within `frames` of a True."""
+    return np.convolve(mask, np.ones(2 * frames + 1), mode="same") > 0.5
 
 
 def _decimated(channel: Floats) -> Floats:
