@@ -42,6 +42,7 @@ class SpoolMeta:
     kind: str = "conversation"  # conversation, voicemail (the caller's side alone)
     caller_number: str = ""  # who speaks on each side
     callee_number: str = ""
+    queue: str = ""  # through which the caller came; "" none
 
 
 @dataclass(frozen=True)

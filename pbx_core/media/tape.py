@@ -39,6 +39,7 @@ class Segment:
     consent_basis: str
     handles: Mapping[Party, int]
     numbers: Mapping[Party, str]
+    queue: str = ""  # through which the caller came; "" none
 
 
 @dataclass
@@ -177,6 +178,7 @@ def _meta(
         kind=segment.kind,
         caller_number=segment.numbers.get(Party.CALLER, ""),
         callee_number=segment.numbers.get(Party.CALLEE, ""),
+        queue=segment.queue,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pbx_core import log
+from pbx_core.domain.calls.cdr_facts import queue_facts
 from pbx_core.domain.calls.commands import StartRecording
 from pbx_core.domain.calls.events import EventType
 from pbx_core.domain.records import Party
@@ -41,6 +42,7 @@ class Taping:
             consent_basis=wish.consent_basis,
             handles={party: live.handles.get(leg, 0) for party, leg in legs.items()},
             numbers={party: live.numbers.get(leg, "") for party, leg in legs.items()},
+            queue=queue_facts(live.events, 0.0)["queue"],
         )
         self.stop(live)
         try:
