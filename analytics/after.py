@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.meaning.record import Heard, meaning
 from pbx_core.domain.model import Model
 from pbx_core.domain.records import Party, TranscriptRecord, TurnsRecord
 
@@ -32,4 +33,10 @@ class Conversation:
 Made = tuple[str, Any]  # kind and record of a journal line; the record has recording_id and tenant_id
 Step = Callable[[Conversation], Iterable[Made]]
 
-STEPS: tuple[Step, ...] = ()
+
+def _meaning(told: Conversation) -> Iterable[Made]:
+    heard = Heard(told.transcript, told.turns, told.agent, told.direction, told.queue)
+    yield "meaning", meaning(heard, told.model.speech)
+
+
+STEPS: tuple[Step, ...] = (_meaning,)
