@@ -89,6 +89,12 @@ class Settings(BaseSettings):
     model_dir: Path | None = Field(default=None, description="CTranslate2 Whisper directory; none: packaged weights")
     model_sha256: str = Field(default="", description="SHA-256 that model_dir/model.bin must have; empty: any")
     lease_s: int = Field(default=30, description="a job not renewed for so long is taken up by another process")
+    live_calls_max: int = Field(
+        default=2, ge=0, description="running calls whose words are followed at once; 0: none, live transcripts are off"
+    )
+    live_look_back_s: float = Field(
+        default=60.0, ge=0.0, description="who begins to follow a call sees the words of so long before at once"
+    )
 
     # web
     web_host: str = Field(default="127.0.0.1", description="address of the dashboard")
@@ -156,6 +162,10 @@ class Settings(BaseSettings):
     @property
     def run_dir(self) -> Path:
         return self.data / "run"
+
+    @property
+    def live_dir(self) -> Path:
+        return self.run_dir / "live"
 
     @property
     def logs_dir(self) -> Path:

@@ -101,6 +101,7 @@ def row_of(live: LiveCall) -> CallRow:
         "answered_by": live.call.person,
         "queue": live.queue,
         "recording": live.tape is not None,
+        "recording_id": live.tape.recording_id if live.tape else "",
         "paused": live.tape is not None and live.tape.paused_mono_s is not None,
         "route": next((e.detail["destination"] for e in live.events if e.type is EventType.ROUTED), ""),
         "legs": dict(live.numbers),

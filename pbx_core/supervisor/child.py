@@ -40,6 +40,7 @@ class Child:
         self._log_start = 0
         self._lifetimes: deque[float] = deque(maxlen=LIFETIMES_KEPT)
         self.restarts = 0
+        self.done = False  # it ended because it was not needed any more
 
     @property
     def pid(self) -> int | None:
@@ -70,7 +71,7 @@ class Child:
     def tend(self) -> str | None:
         """Call often: notes a death, starts again when it is time. Returns a sentence when it has just died."""
         if self._process is None:
-            if time.monotonic() >= self._restart_at:
+            if not self.done and time.monotonic() >= self._restart_at:
                 self.restarts += 1
                 self.start()
             return None
@@ -78,6 +79,9 @@ class Child:
         if code is None:
             return None
         self._process = None
+        self.done = self.spec.on_demand and code == 0
+        if self.done:
+            return None
         self._lifetimes.append(time.monotonic() - self._started)
         delay_s = restart_delay_s(self._lifetimes)
         self._restart_at = time.monotonic() + delay_s

@@ -21,6 +21,7 @@ class ProcessSpec:
     name: str
     arguments: tuple[str, ...]
     stop_stage: int  # processes of a lower stage are stopped, and waited for, first
+    on_demand: bool = False  # ends by itself when nobody needs it, and is then not started again
 
 
 def fixed_processes(transcribers: int) -> list[ProcessSpec]:
@@ -36,6 +37,9 @@ def fixed_processes(transcribers: int) -> list[ProcessSpec]:
         ProcessSpec("api", ("api",), 5),
         ProcessSpec("web", ("web",), 5),
     ]
+
+
+LISTENER = ProcessSpec("listen", ("listen", "--idle", "60"), 3, on_demand=True)  # while somebody reads a running call
 
 
 def worker(slot: int) -> ProcessSpec:

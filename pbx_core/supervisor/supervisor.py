@@ -16,7 +16,7 @@ from pbx_core import log
 from pbx_core.clock import Clock
 from pbx_core.errors import ConfigError
 from pbx_core.settings import Settings
-from pbx_core.store import services
+from pbx_core.store import following, services
 from pbx_core.supervisor import plan
 from pbx_core.supervisor.child import Child
 
@@ -95,9 +95,11 @@ class Supervisor:
             if sentence:
                 _log.warning("process died", extra={"process": child.spec.name, "detail": sentence})
                 self._say(sentence)
+        self._children = [c for c in self._children if not c.done]
         if time.monotonic() - self._board_read >= BOARD_S:
             self._board_read = time.monotonic()
             self._grow()
+            self._listen()
             self._watch_disk()
 
     def _grow(self) -> None:
@@ -118,6 +120,16 @@ class Supervisor:
         while self._workers < wanted:
             self._add(plan.worker(self._workers))
             self._workers += 1
+
+    def _listen(self) -> None:
+        """Running calls are listened to while somebody reads along."""
+        if not self._settings.live_calls_max or any(c.spec is plan.LISTENER for c in self._children):
+            return
+        try:
+            if following.anybody(self._db, self._clock.now().timestamp()):
+                self._add(plan.LISTENER)
+        except sa.exc.OperationalError as error:
+            _log.warning("not known whether somebody reads along", extra={"reason": str(error.orig)})
 
     def _watch_disk(self) -> None:
         """Say once when space runs low, and once when there is enough again."""
