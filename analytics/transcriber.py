@@ -1,68 +1,61 @@
-"""Takes transcription jobs, one after another, and turns each recording into its turns and its transcript.
+"""Takes transcription jobs and turns each recording into its turns, its transcript and what is made of that.
 
-Both records go to this process's journal, the turns first: they are ready before the words. A job belongs to whoever
-holds its lease; a helper thread renews it, and work whose lease is lost is dropped. Doing a job twice is harmless: the
-records carry the recording's id, and the later replaces the earlier.
+Several short recordings are heard together, which costs less. All records go to this process's journal, the turns
+first: they are ready before the words. A job belongs to whoever holds its lease; work whose lease is lost is dropped.
+Doing a job twice is harmless: the records carry the recording's id, and the later replaces the earlier. Whatever is
+wrong with a recording hurts it alone: one that was interrupted before is heard alone, and when several cannot be
+heard together, each is heard by itself.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from analytics import models, transcript
+from analytics import after, models, transcript, wishes
 from analytics.asr import Recogniser
-from analytics.transcript import Subject
+from analytics.endings import Dropped, Endings, subject
+from analytics.inhand import Board, Leases
+from analytics.transcript import Prepared
 from pbx_core import log
 from pbx_core.clock import Clock
+from pbx_core.domain.model import Model
 from pbx_core.domain.records import TranscriptRecord, TurnsRecord
-from pbx_core.errors import ConfigError, InputError, Unavailable
+from pbx_core.errors import ConfigError, InputError
 from pbx_core.feed import Journal
 from pbx_core.settings import Settings
-from pbx_core.store import directory, jobs
+from pbx_core.store import directory, jobcontrol, jobs
+from pbx_core.store import models as exchanges
 
 KIND = "transcribe"
 MODEL_RETRY_S = 10.0  # a missing model is looked for again after so long
-DISK_RETRY_S = 10.0  # a journal that could not be written is tried again after so long
+TOGETHER_MAX = 16  # recordings heard together
+TOGETHER_S_MAX = 120.0  # of sound in them: about 10 s of work, so that the first does not wait long for the last
+LISTENED = 0.05  # share of the work done when it is known who speaks when
+HEARD = ("done", "empty", "unsupported")  # statuses after which there is something to be made of it
 
 _log = log.get(__name__)
 
 Decode = Callable[[Path], NDArray[np.float32]]  # → shape (n, 2), 16 kHz; InputError: damaged; Unavailable: not now
 
 
-class _Dropped(Exception):
-    """The work on a job ends without a result: the process stops, or the lease is gone."""
+@dataclass(frozen=True)
+class Listened:
+    """A recording of which only the words are missing."""
 
-
-class _NoRoom(Exception):
-    """The journal cannot take a record now; the work is repeated later and the try does not count."""
-
-
-@dataclass
-class Board:
-    """What the service row says; written by the loop, read by the heartbeat's thread."""
-
-    state: str = "starting"
-    recording_id: str | None = None
-    progress: float = 0.0
-    done: int = 0
-
-    def detail(self) -> dict[str, Any]:
-        return {
-            "state": self.state,
-            "recording_id": self.recording_id,
-            "progress": round(self.progress, 3),
-            "done": self.done,
-        }
+    job: jobs.Job
+    prepared: Prepared
+    turns: TurnsRecord
+    samples: NDArray[np.float32]
+    model: Model
 
 
 class Transcriber:
@@ -77,34 +70,39 @@ class Transcriber:
         name: str,
         decode: Decode,
         stop: threading.Event,
+        steps: Sequence[after.Step] = after.STEPS,
     ) -> None:
         self.board = Board()
         self._settings = settings
         self._db = db
         self._clock = clock
-        self._journal = journal
         self._owner = f"{name}/{os.getpid()}"
+        self._endings = Endings(db, clock, journal, self._owner, self.board)
         self._decode = decode
         self._stop = stop
+        self._steps = steps
         self._recogniser: Recogniser | None = None
         self._model_retry_at = float("-inf")
-        freed = jobs.release_dead(db, KIND, name)
+        freed = jobs.release_dead(db, clock, KIND, name)
         if freed:
             _log.info("jobs of a dead predecessor taken back", extra={"jobs": freed})
 
     def step(self) -> bool:
-        """Take one job and end it; False when there is none, or no model to do it with."""
+        """Take the next jobs and end them; False when there are none, or no model to do them with."""
         recogniser = self._ready()
         if recogniser is None:
             return False
-        taken = jobs.lease(self._db, self._clock, KIND, self._owner, self._settings.lease_s)
-        if taken is None:
+        lease_s, sharers = self._settings.lease_s, max(1, self._settings.transcribers)
+        taken = jobs.lease_some(self._db, self._clock, KIND, self._owner, lease_s, together, sharers)
+        if not taken:
             return False
-        self.board.state, self.board.recording_id, self.board.progress = "working", taken.job_id, 0.0
+        leases = Leases(self._db, self._clock, self._owner, lease_s, taken)
+        self.board.state, self.board.jobs = "working", {job.job_id: 0.0 for job in taken}
         try:
-            self._guarded(taken, recogniser)
+            with leases.kept():
+                self._all(taken, recogniser, leases)
         finally:
-            self.board.state, self.board.recording_id, self.board.progress = "idle", None, 0.0
+            self.board.state, self.board.jobs = "idle", {}
         return True
 
     def _ready(self) -> Recogniser | None:
@@ -112,6 +110,7 @@ class Transcriber:
         if self._recogniser is None and self._clock.monotonic() >= self._model_retry_at:
             try:
                 self._recogniser = Recogniser(models.ensure(self._settings))
+                self._endings.weights = self._recogniser.model
                 self.board.state = "idle"
                 _log.info("speech model loaded", extra={"model": self._recogniser.model.name})
             except ConfigError as error:
@@ -122,120 +121,127 @@ class Transcriber:
                 self.board.state = state
         return self._recogniser
 
-    def _guarded(self, taken: jobs.Job, recogniser: Recogniser) -> None:
-        """Do one job so that whatever is wrong with it hurts it alone."""
-        about = {"recording_id": taken.job_id, "tenant_id": taken.tenant_id}
-        try:
-            with self._lease_kept(taken) as lost:
-                self._work(taken, recogniser, lost)
-        except _Dropped as why:
-            _log.info("transcription dropped", extra={**about, "reason": str(why)})
-            jobs.release(self._db, self._clock, taken, self._owner)
-        except InputError as error:
-            _log.warning("recording cannot be transcribed", extra={**about, "reason": str(error)})
-            self._give_up(taken, str(error))
-        except _NoRoom as error:
-            _log.error("transcription waits", extra={**about, "reason": str(error)})
-            jobs.release(self._db, self._clock, taken, self._owner, DISK_RETRY_S)
-        except Unavailable as error:
-            _log.error("transcription delayed", extra={**about, "reason": str(error)})
-            self._again(taken, str(error), error.retryable)
-        except Exception as error:  # noqa: BLE001  the loop's outermost guard: one bad recording must not stop the next
-            _log.exception("transcription failed", extra={**about, "tries": taken.tries})
-            self._again(taken, f"{type(error).__name__}: {error}")
+    def _all(self, taken: Sequence[jobs.Job], recogniser: Recogniser, leases: Leases) -> None:
+        guard = self._endings.guard
+        listened = [guard(job, leases, partial(self._listen, job, leases)) for job in taken]
+        waiting = [one for one in listened if one is not None]
+        heard = self._together(waiting, recogniser, leases) if len(waiting) > 1 else {}
+        for one in waiting:
+            guard(one.job, leases, partial(self._end, one, heard.get(one.job.job_id), recogniser, leases))
 
-    def _work(self, taken: jobs.Job, recogniser: Recogniser, lost: threading.Event) -> None:
-        def progress(share: float) -> None:
-            self.board.progress = share
-            if self._stop.is_set():
-                raise _Dropped("the process is stopping")
-            if lost.is_set():
-                raise _Dropped("another process has the job")
-
-        subject = _subject(taken)
-        tenant = directory.tenant_by_id(self._db, taken.tenant_id)
+    def _listen(self, job: jobs.Job, leases: Leases) -> Listened | None:
+        """Who speaks when; None when that is all that shall be known."""
+        self._check(job, leases)
+        about = subject(job)
+        tenant = directory.tenant_by_id(self._db, job.tenant_id)
         if tenant is None:
-            raise InputError(f"The tenant {taken.tenant_id} of this recording is unknown.", error_id="no_tenant")
-        samples = self._decode(self._file(taken))
+            raise InputError(f"The tenant {job.tenant_id} of this recording is unknown.", error_id="no_tenant")
+        samples = self._decode(self._file(job))
         speech = transcript.listen(samples)
-        progress(0.05)
-        self._append("turns", transcript.turns_record(subject, speech))
-        heard = transcript.transcribe(subject, samples, speech, tenant.languages, recogniser, progress)
-        if not jobs.renew(self._db, self._clock, taken, self._owner, self._settings.lease_s):
-            raise _Dropped("another process has the job")
-        self._append("transcript", heard)
-        jobs.finish(self._db, self._clock, taken)
-        self.board.done += 1
-        _log.info(
-            "transcribed",
-            extra={
-                "recording_id": subject.recording_id,
-                "tenant_id": subject.tenant_id,
-                "status": heard.status,
-                "language": heard.language,
-                "audio_s": heard.audio_s,
-                "cpu_s": heard.cpu_s,
-                "second_looks": recogniser.second_looks,
-            },
-        )
+        self._progress(job, LISTENED)
+        self._check(job, leases)
+        turns = transcript.turns_record(about, speech)
+        self._endings.append("turns", turns)
+        model = exchanges.active(self._db, job.tenant_id)[1]
+        if why := self._why_off(job, model):
+            off = replace(transcript.failed(about, why), status="off", audio_s=round(speech.duration_s, 3))
+            self._endings.append("transcript", off)
+            self._endings.done(job, off)
+            return None
+        prepared = transcript.prepare(about, samples, speech, tenant.languages, model.speech.glossary)
+        return Listened(job, prepared, turns, samples, model)
 
-    def _file(self, taken: jobs.Job) -> Path:
+    def _together(
+        self, ready: Sequence[Listened], recogniser: Recogniser, leases: Leases
+    ) -> dict[str, TranscriptRecord]:
+        """The transcripts by recording; empty when these cannot be heard together."""
+
+        def progress(share: float) -> None:
+            if self._stop.is_set() or leases.all_lost():
+                raise Dropped
+            for one in ready:
+                self._progress(one.job, share)
+
+        try:
+            found = transcript.transcribe_all([one.prepared for one in ready], recogniser, progress)
+        except Dropped:
+            return {}
+        except Exception:  # noqa: BLE001  one of them is bad: heard alone, it shows which
+            _log.exception("recordings cannot be heard together", extra={"recordings": len(ready)})
+            return {}
+        return {record.recording_id: record for record in found}
+
+    def _end(self, one: Listened, heard: TranscriptRecord | None, recogniser: Recogniser, leases: Leases) -> None:
+        """The words, unless they are there already, and all that is made of them."""
+
+        def progress(share: float) -> None:
+            self._progress(one.job, share)
+            self._check(one.job, leases)
+
+        if heard is None:
+            self._check(one.job, leases)
+            (heard,) = transcript.transcribe_all([one.prepared], recogniser, progress)
+        if not leases.renew(one.job):
+            raise Dropped("another process has the job, or it was cancelled")
+        if why := self._why_off(one.job, one.model):  # switched off while it was heard
+            heard = replace(transcript.failed(subject(one.job), why), status="off", audio_s=heard.audio_s)
+        self._endings.append("transcript", heard)
+        if heard.status in HEARD:
+            self._make(one, heard)
+        self._endings.done(one.job, heard, second_looks=recogniser.second_looks)
+
+    def _make(self, one: Listened, heard: TranscriptRecord) -> None:
+        """Call every step; one that fails is left out."""
+        numbers = [str(one.job.payload.get(name, "")) for name in ("caller_number", "callee_number")]
+        agent, direction = wishes.sides(one.model.book.extensions, *numbers)
+        pauses = tuple((float(a), float(b)) for a, b in one.job.payload.get("pauses", ()))
+        queue = str(one.job.payload.get("queue", ""))
+        told = after.Conversation(heard, one.turns, one.samples, one.model, agent, direction, queue, pauses)
+        for step in self._steps:
+            try:
+                made = list(step(told))
+            except Exception:  # noqa: BLE001  a transcript is worth more than what is made of it
+                _log.exception("step after the transcript failed", extra={"recording_id": one.job.job_id})
+                continue
+            for kind, record in made:
+                self._endings.append(kind, record)
+
+    def _why_off(self, job: jobs.Job, model: Model) -> str | None:
+        numbers = (str(job.payload.get("caller_number", "")), str(job.payload.get("callee_number", "")))
+        forbidden = jobcontrol.forbidden(self._db, job.tenant_id, str(job.payload.get("call_id", "")))
+        return wishes.why_off(model.speech, numbers, forbidden)
+
+    def _check(self, job: jobs.Job, leases: Leases) -> None:
+        if self._stop.is_set():
+            raise Dropped("the process is stopping")
+        if leases.lost(job):
+            raise Dropped("another process has the job, or it was cancelled")
+
+    def _progress(self, job: jobs.Job, share: float) -> None:
+        if job.job_id in self.board.jobs:
+            self.board.jobs[job.job_id] = share
+
+    def _file(self, job: jobs.Job) -> Path:
         """The recording's file; InputError when it is missing or not inside the recordings directory."""
         root = self._settings.recordings_dir.resolve()
-        path = (root / str(taken.payload.get("path", ""))).resolve()
+        path = (root / str(job.payload.get("path", ""))).resolve()
         if not path.is_relative_to(root):
             raise InputError("The recording's path leads out of the recordings directory.", error_id="bad_path")
         if not path.is_file():
             raise InputError("The recording's file is missing; the call's other data are kept.", error_id="no_file")
         return path
 
-    def _again(self, taken: jobs.Job, reason: str, retryable: bool = True) -> None:
-        """Try later, or give up when that is pointless or has been done TRIES_MAX times."""
-        if retryable and taken.tries < jobs.TRIES_MAX:
-            jobs.retry_later(self._db, self._clock, taken, reason)
-        else:
-            self._give_up(taken, f"The transcription failed (try {taken.tries}): {reason}")
 
-    def _give_up(self, taken: jobs.Job, reason: str) -> None:
-        """Fail for good: the transcript says why, and so does the job."""
-        model = self._recogniser.model if self._recogniser else None
-        record = transcript.failed(_subject(taken), reason, model.name if model else "", model.sha256 if model else "")
-        try:
-            self._append("transcript", record)
-        except _NoRoom as error:
-            _log.error("failure not recorded yet", extra={"recording_id": taken.job_id, "reason": str(error)})
-            jobs.release(self._db, self._clock, taken, self._owner, DISK_RETRY_S)
-        else:
-            jobs.finish(self._db, self._clock, taken, reason)
-
-    def _append(self, kind: str, record: TurnsRecord | TranscriptRecord) -> None:
-        try:
-            self._journal.append(kind, record.recording_id, record.tenant_id, record)
-        except Unavailable as error:
-            raise _NoRoom(str(error)) from error
-
-    @contextmanager
-    def _lease_kept(self, taken: jobs.Job) -> Iterator[threading.Event]:
-        """Renew the lease from a thread; the event it gives is set when the lease is lost."""
-        lost, done = threading.Event(), threading.Event()
-
-        def renew() -> None:
-            while not done.wait(self._settings.lease_s / 3):
-                try:
-                    if not jobs.renew(self._db, self._clock, taken, self._owner, self._settings.lease_s):
-                        lost.set()
-                        return
-                except sa.exc.OperationalError as error:  # locked for long: the next round may do
-                    _log.warning("lease not renewed", extra={"reason": str(error.orig)})
-
-        thread = threading.Thread(target=renew, name="lease", daemon=True)
-        thread.start()
-        try:
-            yield lost
-        finally:
-            done.set()
-            thread.join(timeout=15)
-
-
-def _subject(taken: jobs.Job) -> Subject:
-    return Subject(taken.job_id, str(taken.payload.get("call_id", "")), taken.tenant_id)
+def together(taken: Sequence[jobs.Job], another: jobs.Job) -> bool:
+    """Whether another job is heard together with these: a few short recordings that wait equally urgently. One that
+    was begun before may be what ended it, and is heard alone."""
+    if not taken:
+        return True
+    each = [*taken, another]
+    known = all(isinstance(job.payload.get("duration_s"), float | int) for job in each)
+    return (
+        known
+        and len(each) <= TOGETHER_MAX
+        and sum(float(job.payload["duration_s"]) for job in each) <= TOGETHER_S_MAX
+        and all(job.tries == 1 and job.priority == another.priority for job in each)
+    )

@@ -63,7 +63,7 @@ def of(db: sa.Engine, clock: Clock, detail: CallDetail) -> Progress:
         return Progress(Stage.NOT_RECORDED, f"{meaning} ({reason})" if meaning else f"There is no recording: {reason}.")
     if detail.transcript is not None:
         return _of_transcript(detail)
-    job = jobs.look(db, "transcribe", recording_id)
+    job = jobs.look(db, clock, "transcribe", recording_id)
     if detail.recording is None and job is None:
         late = (clock.now() - cdr.ended_at).total_seconds() > LATE_S
         return Progress(Stage.PREPARING, LATE if late else PREPARED)

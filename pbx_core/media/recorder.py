@@ -31,6 +31,9 @@ PRODUCER = "recorder"
 HEADER_BYTES = 44  # of the WAVs the engine writes; a file of no more holds no sound
 SPARE_BYTES = 1 << 20  # left on the recording volume, so that it is not filled to the last byte
 VOICEMAIL = "voicemail"  # the kind of recording with a caller's side only
+IN_JOB = (  # what the transcriber needs of a recording's record
+    "recording_id", "call_id", "path", "duration_s", "segment", "kind", "caller_number", "callee_number", "pauses",
+)  # fmt: skip
 OFFSET_MS_MAX = 10_000  # two recorders of one call start within 20 ms; more is a broken meta.json
 
 _log = log.get(__name__)
@@ -108,7 +111,7 @@ class Recorder:
         self._journal.append("recording", made.recording_id, made.tenant_id, made)
         kept.register(self._db, made)
         yield "journalled"
-        payload = {"recording_id": made.recording_id, "call_id": made.call_id, "path": made.path}
+        payload = {name: getattr(made, name) for name in IN_JOB} | {"queue": meta.queue}
         jobs.enqueue(self._db, self._clock, "transcribe", made.recording_id, made.tenant_id, payload)
         yield "job made"
         if sides.unreadable:

@@ -77,7 +77,7 @@ def transcripts(settings: Settings) -> list[TranscriptRecord]:
 
 
 def state_of(world: World, recording_id: str) -> jobs.JobView:
-    view = jobs.look(world.db, "transcribe", recording_id)
+    view = jobs.look(world.db, world.clock, "transcribe", recording_id)
     assert view is not None
     return view
 
@@ -120,7 +120,7 @@ def test_a_recording_gets_its_turns_and_then_its_words(world: World, transcriber
     recording_id = recorded(world, world.acme, speech.dialogue("appointment"))
     worker = transcriber()
     assert worker.step()
-    turns, transcript = journalled(world.settings)
+    turns, transcript, *_ = journalled(world.settings)
     assert isinstance(turns, TurnsRecord)
     assert isinstance(transcript, TranscriptRecord)
     for record in (turns, transcript):
@@ -130,7 +130,7 @@ def test_a_recording_gets_its_turns_and_then_its_words(world: World, transcriber
     assert "appointment on tuesday" in " ".join(u.text for u in transcript.utterances).lower()
     assert transcript.model_sha256 == speech.model().sha256
     assert state_of(world, recording_id).state == "done"
-    assert worker.board.detail() == {"state": "idle", "recording_id": None, "progress": 0.0, "done": 1}
+    assert worker.board.detail() == {"state": "idle", "recordings": 0, "progress": 0.0, "done": 1, "jobs": {}}
     assert not worker.step()
 
 
@@ -267,7 +267,7 @@ def test_a_killed_transcription_is_taken_up_again_and_gives_one_transcript(world
 
     def at_work() -> bool:
         rows = services.all_services(world.db)
-        return any(r.name == "transcribe-0" and r.detail.get("recording_id") == recording_id for r in rows)
+        return any(r.name == "transcribe-0" and recording_id in r.detail.get("jobs", {}) for r in rows)
 
     until(at_work, 30, what="the transcriber works")
     first.send_signal(signal.SIGKILL)

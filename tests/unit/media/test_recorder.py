@@ -86,7 +86,17 @@ def test_a_finished_call_becomes_a_recording_with_its_waveform_and_a_job(world: 
     _check_files(world.settings, record)
     taken = jobs.lease(world.db, world.clock, "transcribe", "a test", 30)
     assert taken and taken.tenant_id == tenant_id
-    assert taken.payload == {"recording_id": folder.name, "call_id": meta.call_id, "path": record.path}
+    assert taken.payload == {
+        "recording_id": folder.name,
+        "call_id": meta.call_id,
+        "path": record.path,
+        "duration_s": record.duration_s,
+        "segment": meta.segment,
+        "kind": meta.kind,
+        "caller_number": meta.caller_number,
+        "callee_number": meta.callee_number,
+        "pauses": [list(pause) for pause in record.pauses],
+    }
     assert _leftovers(world.settings) == []
 
 
