@@ -1,221 +1,185 @@
-"""The speech engine: the only file that imports faster_whisper. Voice activity, language, words.
+"""Recognises speech of several calls at once: language once per call, every chunk encoded once, chunks of similar
+length decoded together, suspicious ones looked at twice.
 
-Samples everywhere: float32, shape (n,), −1..1, 16 kHz, one channel. One Recogniser serves one thread; it computes
-with one CPU thread (two waste a quarter), so use as many processes as cores.
+Which model writes which language is decided here: the main one, or the one that is configured for that language.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from faster_whisper import BatchedInferencePipeline, WhisperModel
-from faster_whisper.tokenizer import _LANGUAGE_CODES, Tokenizer
-from faster_whisper.transcribe import TranscriptionOptions, get_suppressed_tokens, pad_or_trim
-from faster_whisper.vad import get_vad_model
-
+from analytics import language
+from analytics.engine import FRAMES_PER_S, RATE, WINDOW_FRAMES, Encoded, Engine, speech_probabilities
+from analytics.heard import BATCH_MAX, COMPRESSION_MAX, TRIM_S_MIN, Heard, batches, suspicion
 from analytics.models import Model
-from analytics.vad import FRAME_S, Floats
-from pbx_core.domain.records import Word
-from pbx_core.errors import ConfigError
+from analytics.vad import Floats
 
-RATE = 16_000
-VERSION = "asr-1"  # names the rules below; change one, change the version
-WINDOW_FRAMES = 3000
-TRIM_S_MIN = 2.0  # shorter chunks keep the full window: trimmed, their error rate rises
-BATCH_MAX = 4
-BATCH_S_MAX = 60.0  # bounds memory, and how long a stopping process must wait
-BATCH_SPREAD = 1.5  # a batch costs as much as its longest chunk: longest / shortest stays under this
-COMPRESSION_MAX = 2.0  # suspicious beyond: loops compress well
-LOGPROB_MIN = -1.0
-TOKENS_PER_S_MAX = 10.0
-TOKENS_MAX = 200  # the decoder holds 448 with its prompt
-NO_SPEECH_MIN = 0.6  # with a poor log-probability even after the second look: nothing was said
-DETECT_S_MAX = 30.0
+__all__ = ["RATE", "TRIM_S_MIN", "Heard", "Recogniser", "Talk", "Told", "batches", "speech_probabilities", "suspicion"]
+
+VERSION = "asr-2"  # names the rules of recognition; change one, change the version
+NO_SPEECH_MIN = 0.6  # with a poor result even after the second look: nothing was said
+DETECT_S = 8.0  # of speech of a call that its language is told from; more costs and hardly changes it
+BATCH_MAX_GPU = 16
+
+Progress = Callable[[float], None]  # called with 0..1 between pieces of work; may raise to stop it
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What one chunk gave. Word times are seconds from the chunk's start. `capped`: the engine was stopped at the
-    token limit, which ends loops but may cut fast speech."""
+class Talk:
+    """One call. chunks: speech of at most 28 s each; spoken: language codes of its tenant."""
 
-    words: tuple[Word, ...]
-    tokens: int
-    avg_logprob: float
-    no_speech: float
-    compression: float
-    capped: bool
+    chunks: tuple[Floats, ...]
+    spoken: tuple[str, ...]
 
 
-def speech_probabilities(channel: Floats) -> Floats:
-    """Probability of speech per FRAME_S (silero v6), shape (ceil(n / 512),)."""
-    step = round(FRAME_S * RATE)
-    if not len(channel):
-        return np.zeros(0, dtype=np.float32)
-    padded = np.pad(channel, (0, -len(channel) % step))
-    return np.asarray(get_vad_model()(padded), dtype=np.float32).reshape(-1)
+@dataclass(frozen=True)
+class Told:
+    """What one call gave. heard: by chunk; empty where the language is not supported. model: what wrote the words."""
+
+    choice: language.Choice
+    heard: tuple[Heard, ...]
+    model: Model
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    talk: int
+    index: int
+    samples: Floats
+
+    @property
+    def length_s(self) -> float:
+        return len(self.samples) / RATE
 
 
 class Recogniser:
-    """A loaded model."""
+    """The models of one process."""
 
     def __init__(self, model: Model) -> None:
-        """Load the weights (0.4–1 s, about 300 MB). ConfigError when the directory is not a model."""
+        """Load the main model; ConfigError as of Engine. Others are loaded when their language comes."""
         self.model = model
-        try:
-            self._whisper = WhisperModel(
-                str(model.path), device="cpu", compute_type="int8", cpu_threads=1, num_workers=1, local_files_only=True
-            )
-        except (RuntimeError, ValueError, OSError) as error:
-            raise ConfigError(
-                f"The speech model in {model.path} cannot be loaded ({error}); recordings wait. Set model_dir to a "
-                "CTranslate2 Whisper directory, or leave it out to use the packaged weights.",
-                error_id="no_model",
-            ) from error
-        self._pipeline = BatchedInferencePipeline(self._whisper)
-        self._tokenizers: dict[str, Tokenizer] = {}
+        self._main = Engine(model)
+        self._others: dict[str, Engine] = {}
+        self._batch_max = BATCH_MAX_GPU if self._main.on_gpu else BATCH_MAX
         self.second_looks = 0  # chunks decoded again since the start
 
     @property
     def languages(self) -> frozenset[str]:
-        """Codes this model can write."""
-        return frozenset(_LANGUAGE_CODES) if self._whisper.model.is_multilingual else frozenset({"en"})
+        """Codes that can be written."""
+        return self._main.languages
 
     def language_probabilities(self, speech: Floats) -> dict[str, float]:
         """How likely each language is, from up to 30 s of speech; sums to 1."""
-        if not self._whisper.model.is_multilingual:
-            return {"en": 1.0}
-        features = self._features([speech[: int(DETECT_S_MAX * RATE)]], trimmed=True)
-        (found,) = self._whisper.model.detect_language(self._whisper.encode(features))
-        return {token[2:-2]: float(p) for token, p in found}
+        (found,) = self._main.detect(self._main.encode([speech[: WINDOW_FRAMES * RATE // FRAMES_PER_S]]))
+        return found
 
     def recognise(self, chunks: Sequence[Floats], language: str) -> list[Heard]:
-        """Words of chunks of at most 30 s of speech each, in the given language; one Heard per chunk."""
-        trimmed = min(map(len, chunks)) >= TRIM_S_MIN * RATE
-        longest_s = max(map(len, chunks)) / RATE
-        first = self._decode(chunks, language, beam=1, trimmed=trimmed, tokens_max=int(12 + 6 * longest_s))
-        return [self._second_look(c, h, language) for c, h in zip(chunks, first, strict=True)]
+        """Words of chunks of similar length, at most 28 s each, in a known language; one Heard per chunk."""
+        engine = self._engine(language)
+        return self._decoded(engine, _encode(engine, chunks), chunks, language)
 
-    def _second_look(self, chunk: Floats, heard: Heard, language: str) -> Heard:
+    def hear(self, talks: Sequence[Talk], progress: Progress) -> list[Told]:
+        """The words of several calls, one Told per Talk."""
+        chunks = [_Chunk(t, i, samples) for t, talk in enumerate(talks) for i, samples in enumerate(talk.chunks)]
+        found: dict[tuple[int, int], Heard] = {}
+        choices: dict[int, language.Choice] = {}
+        done_s, total_s = 0.0, sum(c.length_s for c in chunks)
+        for batch, heard in self._work(talks, chunks, choices):
+            found.update(((c.talk, c.index), h) for c, h in zip(batch, heard, strict=True))
+            done_s += sum(c.length_s for c in batch)
+            progress(done_s / total_s)
+        return [self._told(t, talk, choices[t], found) for t, talk in enumerate(talks)]
+
+    def _work(
+        self, talks: Sequence[Talk], chunks: Sequence[_Chunk], choices: dict[int, language.Choice]
+    ) -> Iterator[tuple[list[_Chunk], list[Heard]]]:
+        """First what tells the languages, which fills `choices`; its encodings are used again for the words."""
+        able = {t for t, talk in enumerate(talks) if any(code in self.languages for code in talk.spoken)}
+        telling = [c for t in able for c in _telling([c for c in chunks if c.talk == t])]
+        encoded = [(batch, _encode(self._main, [c.samples for c in batch])) for batch in self._batches(telling)]
+        likely = _likely((c, p) for batch, e in encoded for c, p in zip(batch, self._main.detect(e), strict=True))
+        for t, talk in enumerate(talks):
+            choices[t] = language.choose(likely.get(t, {}), talk.spoken, self.languages)
+        codes = {t: c.language for t, c in choices.items() if c.language is not None and not c.unsupported}
+        for batch, ready in encoded:
+            for code, rows in _by_language(batch, codes).items():
+                yield [batch[i] for i in rows], self._words([batch[i] for i in rows], code, ready.rows(rows))
+        kept = {(c.talk, c.index) for c in telling}
+        rest = [c for c in chunks if (c.talk, c.index) not in kept]
+        for code, rows in _by_language(rest, codes).items():
+            for batch in self._batches([rest[i] for i in rows]):
+                yield batch, self._words(batch, code)
+
+    def _words(self, batch: Sequence[_Chunk], code: str, ready: Encoded | None = None) -> list[Heard]:
+        samples = [c.samples for c in batch]
+        engine = self._engine(code)
+        if ready is None or engine is not self._main:
+            ready = _encode(engine, samples)
+        return self._decoded(engine, ready, samples, code)
+
+    def _decoded(self, engine: Engine, ready: Encoded, chunks: Sequence[Floats], code: str) -> list[Heard]:
+        first = engine.decode(ready, code, beam=1, tokens_max=int(12 + 6 * max(ready.lengths_s)))
+        return [self._second_look(engine, c, h, code) for c, h in zip(chunks, first, strict=True)]
+
+    def _second_look(self, engine: Engine, chunk: Floats, heard: Heard, code: str) -> Heard:
         """The result, or when it is suspicious that of a full window with beam 5; no words when even that is bad."""
         duration_s = len(chunk) / RATE
         if suspicion(heard, duration_s) is None:
             return heard
         self.second_looks += 1
-        (again,) = self._decode([chunk], language, beam=5, trimmed=False, tokens_max=int(12 + 12 * duration_s))
+        ready = engine.encode([chunk], WINDOW_FRAMES)
+        (again,) = engine.decode(ready, code, beam=5, tokens_max=int(12 + 12 * duration_s))
         still = suspicion(again, duration_s)
         if still is not None and (again.no_speech > NO_SPEECH_MIN or again.compression > COMPRESSION_MAX):
             return dataclasses.replace(again, words=())
         return again
 
-    def _decode(
-        self, chunks: Sequence[Floats], language: str, *, beam: int, trimmed: bool, tokens_max: int
-    ) -> list[Heard]:
-        tokenizer = self._tokenizer(language)
-        options = _options(tokenizer, beam, min(tokens_max, TOKENS_MAX))
-        metadata = [{"offset": 0.0, "duration": len(c) / RATE} for c in chunks]
-        self._pipeline.last_speech_timestamp = 0.0
-        decoded = self._pipeline.forward(self._features(chunks, trimmed), tokenizer, metadata, options)
-        return [_heard(parts, len(c) / RATE, options.max_new_tokens) for parts, c in zip(decoded, chunks, strict=True)]
+    def _told(self, number: int, talk: Talk, choice: language.Choice, found: Mapping[tuple[int, int], Heard]) -> Told:
+        if choice.language is None or choice.unsupported:
+            return Told(choice, (), self.model)
+        heard = tuple(found[number, i] for i in range(len(talk.chunks)))
+        return Told(choice, heard, self._engine(choice.language).model)
 
-    def _features(self, chunks: Sequence[Floats], trimmed: bool) -> Floats:
-        """Log-mel features, shape (len(chunks), mels, frames): the full window, or the longest chunk and 1 s."""
-        each = [self._whisper.feature_extractor(c)[..., :-1] for c in chunks]
-        frames = WINDOW_FRAMES
-        if trimmed:
-            frames = min(WINDOW_FRAMES, (max(f.shape[-1] for f in each) + 100 + 1) // 2 * 2)
-        return np.stack([pad_or_trim(f, frames) for f in each])
+    def _engine(self, code: str) -> Engine:
+        return self._others.get(code, self._main)
 
-    def _tokenizer(self, language: str) -> Tokenizer:
-        if language not in self._tokenizers:
-            multilingual = self._whisper.model.is_multilingual
-            self._tokenizers[language] = Tokenizer(
-                self._whisper.hf_tokenizer, multilingual, task="transcribe", language=language
-            )
-        return self._tokenizers[language]
+    def _batches(self, chunks: Sequence[_Chunk]) -> list[list[_Chunk]]:
+        return [[chunks[i] for i in rows] for rows in batches([c.length_s for c in chunks], self._batch_max)]
 
 
-def suspicion(heard: Heard, duration_s: float) -> str | None:
-    """Why a result should not be trusted at first sight, or None."""
-    if heard.compression > COMPRESSION_MAX:
-        return "repeats itself"
-    if heard.avg_logprob < LOGPROB_MIN:
-        return "improbable"
-    if heard.capped:
-        return "not finished"
-    if heard.tokens > 8 and heard.tokens / duration_s > TOKENS_PER_S_MAX:
-        return "too fast"
-    return None
+def _encode(engine: Engine, chunks: Sequence[Floats]) -> Encoded:
+    """Trimmed to the longest; with one that is too short for that, the full window."""
+    return engine.encode(chunks, 0 if min(map(len, chunks)) >= TRIM_S_MIN * RATE else WINDOW_FRAMES)
 
 
-def batches(lengths_s: Sequence[float]) -> list[list[int]]:
-    """Indices of chunks that are decoded together: similar in length, at most BATCH_MAX and BATCH_S_MAX; short ones
-    (which need the full window) apart from those that are trimmed. Longest first."""
-    order = sorted(range(len(lengths_s)), key=lambda i: -lengths_s[i])
-    out: list[list[int]] = []
-    for i in order:
-        head = lengths_s[out[-1][0]] if out else 0.0
-        short = lengths_s[i] < TRIM_S_MIN
-        fits = head < TRIM_S_MIN if short else head <= BATCH_SPREAD * lengths_s[i]
-        if out and len(out[-1]) < BATCH_MAX and fits and (len(out[-1]) + 1) * head <= BATCH_S_MAX:
-            out[-1].append(i)
-        else:
-            out.append([i])
+def _telling(chunks: Sequence[_Chunk]) -> list[_Chunk]:
+    """The longest chunks of a call, until they have DETECT_S."""
+    out: list[_Chunk] = []
+    for chunk in sorted(chunks, key=lambda c: -c.length_s):
+        if sum(c.length_s for c in out) >= DETECT_S:
+            break
+        out.append(chunk)
     return out
 
 
-def _heard(parts: list[dict[str, Any]], duration_s: float, tokens_max: int) -> Heard:
-    """Flatten the engine's sub-segments of one chunk; times are held inside the chunk and in order."""
-    words = []
-    clock = 0.0
-    for raw in (w for part in parts for w in part.get("words", [])):
-        text = raw["word"].strip()
-        if not text:
-            continue
-        start = min(max(float(raw["start"]), clock), duration_s)
-        end = min(max(float(raw["end"]), start), duration_s)
-        clock = end
-        words.append(Word(text, round(start, 3), round(end, 3), round(float(raw["probability"]), 4)))
-    tokens = sum(len(part["tokens"]) for part in parts)
-    return Heard(
-        tuple(words),
-        tokens=tokens,
-        avg_logprob=float(parts[0]["avg_logprob"]) if parts else 0.0,
-        no_speech=float(parts[0]["no_speech_prob"]) if parts else 1.0,
-        compression=max((float(part["compression_ratio"]) for part in parts), default=0.0),
-        capped=tokens >= tokens_max,
-    )
+def _likely(told: Iterator[tuple[_Chunk, dict[str, float]]]) -> dict[int, dict[str, float]]:
+    """Probability of each language by call: the mean over its chunks, by their length."""
+    sums: dict[int, dict[str, float]] = {}
+    lengths: dict[int, float] = {}
+    for chunk, found in told:
+        of_call = sums.setdefault(chunk.talk, {})
+        lengths[chunk.talk] = lengths.get(chunk.talk, 0.0) + chunk.length_s
+        for code, p in found.items():
+            of_call[code] = of_call.get(code, 0.0) + p * chunk.length_s
+    return {t: {code: p / lengths[t] for code, p in found.items()} for t, found in sums.items()}
 
 
-def _options(tokenizer: Tokenizer, beam: int, max_new_tokens: int) -> TranscriptionOptions:
-    return TranscriptionOptions(
-        beam_size=beam,
-        best_of=1,
-        patience=1,
-        length_penalty=1,
-        repetition_penalty=1,
-        no_repeat_ngram_size=0,
-        log_prob_threshold=None,
-        no_speech_threshold=None,
-        compression_ratio_threshold=None,
-        condition_on_previous_text=False,
-        prompt_reset_on_temperature=0.5,
-        temperatures=[0.0],
-        initial_prompt=None,
-        prefix=None,
-        suppress_blank=True,
-        suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
-        without_timestamps=True,
-        max_initial_timestamp=0.0,
-        word_timestamps=True,
-        prepend_punctuations="\"'“¿([{-",
-        append_punctuations="\"'.。,，!！?？:：”)]}、",
-        multilingual=False,
-        max_new_tokens=max_new_tokens,
-        clip_timestamps="0",
-        hallucination_silence_threshold=None,
-        hotwords=None,
-    )
+def _by_language(batch: Sequence[_Chunk], codes: Mapping[int, str]) -> dict[str, list[int]]:
+    """Positions in the batch by language; chunks of calls without one are left out."""
+    out: dict[str, list[int]] = {}
+    for i, chunk in enumerate(batch):
+        if chunk.talk in codes:
+            out.setdefault(codes[chunk.talk], []).append(i)
+    return out

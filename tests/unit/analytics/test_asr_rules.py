@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analytics import asr
-from analytics.asr import Heard
+from analytics import heard as rules
+from analytics.heard import Heard
 
 
 def heard(tokens: int = 10, logprob: float = -0.2, compression: float = 1.0, capped: bool = False) -> Heard:
@@ -23,24 +23,24 @@ def heard(tokens: int = 10, logprob: float = -0.2, compression: float = 1.0, cap
     ],
 )
 def test_suspicious_results_are_named(result: Heard, why: str | None) -> None:
-    assert asr.suspicion(result, 5.0) == why
+    assert rules.suspicion(result, 5.0) == why
 
 
 def test_every_chunk_is_decoded_once_in_batches_of_similar_length() -> None:
     lengths = [0.4, 27.0, 3.0, 2.9, 9.0, 28.0, 26.0, 1.0, 0.9, 3.1, 2.2, 2.1]
-    found = asr.batches(lengths)
+    found = rules.batches(lengths)
     assert sorted(i for batch in found for i in batch) == list(range(len(lengths)))
     for batch in found:
         seconds = [lengths[i] for i in batch]
-        assert len(batch) <= asr.BATCH_MAX
-        assert len(batch) * max(seconds) <= asr.BATCH_S_MAX
-        assert max(seconds) <= asr.BATCH_SPREAD * min(seconds) or max(seconds) < asr.TRIM_S_MIN
+        assert len(batch) <= rules.BATCH_MAX
+        assert len(batch) * max(seconds) <= rules.BATCH_S_MAX
+        assert max(seconds) <= rules.BATCH_SPREAD * min(seconds) or max(seconds) < rules.TRIM_S_MIN
 
 
 def test_short_chunks_never_share_a_trimmed_window() -> None:
-    for batch in asr.batches([1.9, 2.0, 2.1, 1.0]):
+    for batch in rules.batches([1.9, 2.0, 2.1, 1.0]):
         assert len({i in (0, 3) for i in batch}) == 1
 
 
 def test_nothing_to_decode_is_no_batch() -> None:
-    assert asr.batches([]) == []
+    assert rules.batches([]) == []
