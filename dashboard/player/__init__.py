@@ -38,10 +38,14 @@ def _nothing() -> None:
     """Streamlit hands out a component's values only when a callback is given."""
 
 
-def review(call_id: str, revision: str, query: str, time_zone: str) -> str | None:
+def review(
+    call_id: str, revision: str, query: str, time_zone: str, recording: str = "", at_s: float | None = None
+) -> str | None:
     """The page of one call. revision changes when there is more to fetch; query is the list's filter, kept while
-    going from call to call. Returns where the person wants to go: a call id, "list", or None."""
+    going from call to call; recording and at_s: where a search has found something. Returns where the person wants to
+    go: a call id, "list", or None."""
     data = {"call_id": call_id, "revision": revision, "query": query, "time_zone": time_zone}
+    data |= {"recording": recording, "at_s": at_s}
     wish: str | None = _mount("review", "review", data, on_go_change=_nothing).go
     return wish
 

@@ -14,6 +14,7 @@ from dashboard.web import filters, progress
 
 LOOK_EVERY = timedelta(seconds=2.5)
 _ID = re.compile(r"[0-9a-f]{32}")
+_SECOND = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?")
 
 
 def find(viewer: session.Viewer, call_id: str) -> queries.CallDetail | None:
@@ -33,6 +34,11 @@ def watch(call_id: str, shown: str) -> None:
     detail = find(viewer, call_id)
     if detail is None or revision(progress.of(viewer.context.db, viewer.context.clock, detail)) != shown:
         st.rerun()
+
+
+def second(text: str) -> float | None:
+    """The second named in the address, None when none is."""
+    return float(text) if _SECOND.fullmatch(text) else None
 
 
 def missing() -> None:
@@ -55,7 +61,9 @@ def content() -> None:
     params = st.query_params.to_dict()
     carried = {**filters.carried(params), **filters.place(params)}
     state = progress.of(viewer.context.db, viewer.context.clock, detail)
-    wish = player.review(call_id, revision(state), urlencode(carried), viewer.tenant.time_zone)
+    recording = params.get("recording", "") if _ID.fullmatch(params.get("recording", "")) else ""
+    at_s = second(params.get("at", ""))
+    wish = player.review(call_id, revision(state), urlencode(carried), viewer.tenant.time_zone, recording, at_s)
     if state.pending:
         watch(call_id, revision(state))
     if wish == "list":

@@ -1,5 +1,5 @@
-"""Who may see and do what. Owner and manager: all calls of the tenant, and comment. Analyst: all calls, reads only.
-Agent: the calls of his own extension, reads only."""
+"""Who may see and do what. Owner and manager: all calls of the tenant, comment, put transcripts right.
+Analyst: all calls, reads only. Agent: the calls of his own extension, reads only."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def scope(session: Session) -> Scope:
 def may_comment(session: Session) -> bool:
     """Whether this person may write comments."""
     return session.role in ("owner", "manager")
+
+
+def may_edit(session: Session) -> bool:
+    """Whether this person may put right what the engine heard."""
+    return may_comment(session)
 
 
 def may_delete_any(session: Session) -> bool:

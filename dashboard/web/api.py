@@ -1,4 +1,5 @@
-"""The REST interface under /api: the calls, one call with everything known of it, comments. JSON, behind the login."""
+"""The REST interface under /api: the calls, one call with everything known of it, comments; edits,
+transcripts and the search stand in modules of their own. JSON, behind the login."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from analytics import queries
-from dashboard.web import access, filters, plain, progress
+from dashboard.web import access, edits, filters, plain, progress, transcripts
 from dashboard.web.answers import Signed, Writing, answer, no_call, problem
 from dashboard.web.context import Context
 from pbx_core.domain import records
@@ -36,6 +37,8 @@ def build(context: Context) -> FastAPI:
     _errors(api)
     _reading(api, context)
     _comments(api, context)
+    edits.routes(api, context)
+    transcripts.routes(api, context)
     return api
 
 
@@ -94,7 +97,7 @@ def _reading(api: FastAPI, context: Context) -> None:
                 "gone": records.to_json(detail.gone),
                 "recording_fault": plain.explain((detail.recording and detail.recording.quality_reason) or ""),
                 "turns": records.to_json(detail.turns),
-                "transcript": records.to_json(detail.transcript),
+                "transcript": transcripts.as_json(context, session, detail),
                 "events": records.to_json(detail.events),
                 "comments": [
                     as_json(c, session) for c in comments.of_call(context.db, session.tenant_id, detail.cdr.call_id)

@@ -50,7 +50,7 @@ export class Comments {
       this.field.value = begun?.text ?? "";
       this.at = begun?.at ?? null;
       this.pinText.textContent = `at ${clock(this.at ?? 0)}`;
-      this.outbox = new Outbox(me.person_id, this.callId, (made) => this.#changed(made));
+      this.outbox = new Outbox("comments", ["text", "at_s"], me.person_id, this.callId, (made) => this.#changed(made));
       if (me.may_comment) this.outbox.send();
     }
     this.#draw();
@@ -82,7 +82,7 @@ export class Comments {
     const text = this.field.value.trim();
     if (!text) return;
     const at = this.recorded && this.pinned.checked ? Math.round((this.at ?? this.wave.at) * 100) / 100 : null;
-    this.outbox.add(text, at);
+    this.outbox.add({ text, at_s: at });
     this.field.value = "";
     this.draft.write("", null);
     this.at = null;

@@ -10,6 +10,7 @@ export const HELP = [
   ["[ ]", "slower, faster"],
   ["s", "skip silence"],
   ["c", "comment at this second"],
+  ["F2", "put the words at this second right (Enter keeps, Esc forgets)"],
   ["n p", "next (older), previous (newer) call"],
   ["?", "this help"],
 ];

@@ -4,6 +4,7 @@ export class Refused extends Error {
   constructor(status, body) {
     super(body?.message ?? `The server answered ${status}.`);
     this.status = status;
+    this.body = body;
   }
 }
 

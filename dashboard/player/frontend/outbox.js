@@ -1,25 +1,27 @@
-// Comments on their way: kept in the browser until the server has confirmed them, and sent again after an outage. Each
-// has a place of its own there, so that two tabs do not overwrite what the other one keeps.
+// Comments and corrections on their way: kept in the browser until the server has confirmed them, and sent again after
+// an outage. Each has a place of its own there, so that two tabs do not overwrite what the other one keeps.
 
 import { passing, pause, write } from "./net.js";
 
-const PREFIX = "callbench.comment.";
+const PREFIX = "callbench.";
 const DRAFT = "callbench.draft.";
 
-/** The comments of one person on one call that are not confirmed yet. */
+/** What one person wrote about one call and is not confirmed yet. kind: comments, edits; fields: what is sent. */
 export class Outbox {
-  constructor(personId, callId, changed) {
-    this.place = `${PREFIX}${personId}.${callId}.`;
+  constructor(kind, fields, personId, callId, changed) {
+    this.place = `${PREFIX}${kind}.${personId}.${callId}.`;
+    this.path = `/api/calls/${callId}/${kind}`;
+    this.fields = fields;
     this.callId = callId;
-    this.changed = changed; // called with (confirmed comment | null) after each change
+    this.changed = changed; // called with (what the server has kept | null) after each change
     this.items = this.#load();
     this.running = false;
     this.closed = false;
   }
 
-  add(text, atS) {
+  add(content) {
     const key = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
-    const item = { key, text, at_s: atS, made: Date.now(), state: "sending", reason: "" };
+    const item = { ...content, key, made: Date.now(), state: "sending", reason: "" };
     this.items.push(item);
     this.#keep(item);
     this.changed(null);
@@ -45,10 +47,8 @@ export class Outbox {
       const item = this.items.find((i) => i.state === "sending");
       if (!item) break;
       try {
-        const made = await write("POST", `/api/calls/${this.callId}/comments`, {
-          body: { text: item.text, at_s: item.at_s },
-          key: item.key,
-        });
+        const body = Object.fromEntries(this.fields.map((name) => [name, item[name]]));
+        const made = await write("POST", this.path, { body, key: item.key });
         tries = 0;
         this.items = this.items.filter((i) => i !== item);
         this.#forget(item.key);
@@ -59,7 +59,7 @@ export class Outbox {
           if (!this.closed) this.changed(null);
           await pause(Math.min(5000, 500 * 2 ** tries++));
         } else {
-          Object.assign(item, { state: "refused", reason: error.message });
+          Object.assign(item, { state: "refused", reason: error.message, refusal: error.body });
           if (!this.closed) this.changed(null);
         }
       }
@@ -77,7 +77,7 @@ export class Outbox {
       for (const name of Object.keys(localStorage)) {
         if (!name.startsWith(this.place)) continue;
         const item = parsed(localStorage.getItem(name));
-        if (item?.key && item.text) kept.push({ ...item, state: "sending", reason: "" });
+        if (item?.key) kept.push({ ...item, state: "sending", reason: "" });
       }
     } catch {
       // storage is forbidden: nothing is kept there
@@ -94,10 +94,10 @@ export class Outbox {
   }
 }
 
-/** What a person has begun to write on a call, until it is sent: {text, at} or null. */
+/** What a person has begun to write about a call or an utterance, until it is sent: {text, at} or null. */
 export class Draft {
-  constructor(personId, callId) {
-    this.place = `${DRAFT}${personId}.${callId}`;
+  constructor(personId, subject) {
+    this.place = `${DRAFT}${personId}.${subject}`;
   }
 
   read() {
@@ -110,6 +110,10 @@ export class Draft {
 
   write(text, at) {
     store(this.place, text.trim() ? { text, at } : null);
+  }
+
+  forget() {
+    store(this.place, null);
   }
 }
 

@@ -12,7 +12,7 @@ import { Wave } from "./wave.js";
 const TRIGGER_MS = 2500; // a message to a server that restarts is lost: then the address is opened instead
 const pages = new WeakMap();
 
-/** Called by the component for every change of its data: {call_id, revision, query, time_zone}. */
+/** Called by the component for every change of its data: {call_id, revision, query, time_zone, recording, at_s}. */
 export function show(component) {
   const { data, parentElement } = component;
   const root = parentElement.querySelector(".cb");
@@ -39,7 +39,7 @@ class Page {
     this.transcript = new Transcript((t) => {
       this.wave.seek(t);
       this.wave.play();
-    });
+    }, () => this.#again());
     this.comments = new Comments(this.wave);
     this.status = el("p", { class: "note", role: "status" }, el("span", { class: "spinner" }), "Loading the call …");
     this.head = el("div", { class: "headings" });
@@ -63,14 +63,17 @@ class Page {
       j: () => this.wave.by(-10), l: () => this.wave.by(10),
       ArrowUp: () => beside(-1), ArrowDown: () => beside(1),
       "[": () => this.wave.faster(-1), "]": () => this.wave.faster(1),
-      s: () => this.wave.toggleSkip(), c: () => this.comments.start(),
+      s: () => this.wave.toggleSkip(), c: () => this.comments.start(), F2: () => this.transcript.change(this.wave.at),
       n: () => this.#open(this.detail?.older), p: () => this.#open(this.detail?.newer),
       "?": () => (this.help.open ? this.help.close() : this.help.showModal()),
     };
   }
 
   async show(data) {
-    if (data.call_id !== this.data?.call_id) this.segment = null;
+    if (data.call_id !== this.data?.call_id) {
+      this.segment = data.recording || null;
+      this.from = data.at_s; // the second at which the page was opened, to be sought once
+    }
     const key = `${data.call_id} ${data.revision} ${data.query} ${this.segment ?? ""}`;
     if (key === this.key) return;
     const other = data.call_id !== this.data?.call_id || this.segment !== this.shown;
@@ -98,14 +101,32 @@ class Page {
     fill(this.head, heading(detail, zone), segments(detail, (id) => this.#choose(id)));
     fill(this.nav, ...this.#links());
     fill(this.side, this.comments.node, measures(detail), quality(detail), story(detail, zone));
-    this.transcript.show(detail);
+    this.transcript.show(detail, me, zone);
     if (!detail.recording) fill(this.silent, el("p", { class: "note" }, detail.transcription.pending ? el("span", { class: "spinner" }) : null, detail.transcription.message));
     const main = el("div", { class: "column main" }, detail.recording ? this.transcript.node : null);
     fill(this.root, this.nav, this.head, detail.recording ? this.wave.node : this.silent, el("div", { class: "columns" }, main, this.side), this.help);
     this.comments.show(detail, me, zone);
     if (!detail.recording) this.wave.close();
     else if (hadSound) this.wave.measured(detail.turns);
-    else await this.wave.load(detail);
+    else {
+      const loaded = this.wave.load(detail);
+      if (Number.isFinite(this.from)) {
+        this.wave.seek(this.from);
+        this.transcript.lookAt(this.from);
+      }
+      this.from = null;
+      await loaded;
+    }
+  }
+
+  /** A change to the transcript was kept: show it as it stands now. */
+  async #again() {
+    const { key, detail } = this;
+    const path = `/api/calls/${detail.cdr.call_id}${detail.transcript ? `?recording=${detail.transcript.recording_id}` : ""}`;
+    const [now, me] = await Promise.all([read(path, { alive: () => this.key === key && !this.closed }), whoami()]);
+    if (this.key !== key || this.closed) return;
+    this.detail.transcript = now.transcript;
+    this.transcript.show(this.detail, me, this.data.time_zone);
   }
 
   #choose(recordingId) {
@@ -161,6 +182,7 @@ class Page {
     this.closed = true;
     clearTimeout(this.opening);
     this.unlisten();
+    this.transcript.close();
     this.comments.close();
     this.wave.close();
   }

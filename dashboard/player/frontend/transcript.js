@@ -1,15 +1,18 @@
 // The text of a conversation, following the sound word by word.
 
-import { el, fill } from "./dom.js";
+import { el, fill, icon } from "./dom.js";
+import { Edits, PARTIES } from "./edits.js";
 import { clock, percent } from "./format.js";
 
 const UNSURE = 0.5; // words the engine gave less than this are shown as doubtful
+const FORMATS = { txt: "Text", vtt: "WebVTT", srt: "SRT", json: "JSON" };
 const HANDS_OFF_MS = 4000; // after the reader has scrolled, the text does not run away for so long
 
 export class Transcript {
-  /** seek(seconds) is called when a word or a time is pressed. */
-  constructor(seek) {
+  /** seek(seconds) is called when a word or a time is pressed, reload() when the server has kept a change. */
+  constructor(seek, reload) {
     this.seek = seek;
+    this.edits = new Edits((reference) => this.#redraw(reference), reload);
     this.words = [];
     this.current = -1;
     this.touched = 0;
@@ -26,35 +29,88 @@ export class Transcript {
       { class: "card transcript", "aria-label": "Transcript" },
       el("div", { class: "head" }, el("h2", {}, "Transcript"), el("span", { class: "stretch" }), this.count, this.search),
       this.note,
+      (this.speakers = el("div", {})),
       this.box,
+      (this.files = el("p", { class: "files soft" })),
+      this.edits.history,
     );
     for (const kind of ["wheel", "touchmove", "pointerdown"])
       this.box.addEventListener(kind, () => (this.touched = performance.now()), { passive: true });
     this.box.addEventListener("click", (event) => this.#pressed(event));
+    this.box.addEventListener("keydown", (event) => this.#typed(event));
   }
 
-  show(detail) {
+  show(detail, me, zone) {
     const { transcript, transcription } = detail;
-    this.words = [];
-    this.current = -1;
-    this.hits = [];
-    this.count.textContent = "";
+    this.detail = detail;
+    this.edits.show(detail, me, zone);
     const waiting = transcription.pending ? el("span", { class: "spinner", "aria-hidden": "true" }) : null;
     fill(this.note, waiting, document.createTextNode(transcription.message));
     this.note.hidden = !transcription.message;
     this.search.hidden = !transcript?.utterances.length;
-    fill(this.box, (transcript?.utterances ?? []).map((u) => this.#utterance(u)));
-    this.box.hidden = !transcript?.utterances.length;
+    this.box.hidden = this.files.hidden = !transcript?.utterances.length;
+    fill(this.files, icon("download"), Object.entries(FORMATS).map(([format, name]) => this.#file(format, name)));
+    this.#redraw();
+  }
+
+  close() {
+    this.edits.close();
+  }
+
+  /** Draw the utterances anew; the place read and the field written in stay. reference: where the focus goes. */
+  #redraw(reference) {
+    const from = this.box.scrollTop;
+    const field = [...this.edits.open].find(([, node]) => node?.matches(":focus"));
+    const [start, end] = [field?.[1].selectionStart, field?.[1].selectionEnd];
+    this.words = [];
+    this.current = -1;
+    this.count.textContent = "";
+    if (!this.speakers.matches(":focus-within")) fill(this.speakers, this.detail.transcript?.utterances.length ? this.edits.names() : null);
+    fill(this.box, (this.detail.transcript?.utterances ?? []).map((u) => this.#utterance(u)));
+    this.box.scrollTop = from;
+    if (this.search.value) this.#mark();
+    const again = field && this.edits.open.get(field[0]);
+    again?.focus({ preventScroll: true });
+    again?.setSelectionRange(start, end);
+    if (reference) this.#node(reference)?.querySelector(".said")?.focus({ preventScroll: true });
+  }
+
+  #node(reference) {
+    return [...this.box.children].find((n) => n.dataset.reference === reference);
+  }
+
+  #file(format, name) {
+    const { cdr, transcript } = this.detail;
+    const query = new URLSearchParams({ format, ...(transcript ? { recording: transcript.recording_id } : {}) });
+    return el("a", { href: `/api/calls/${cdr.call_id}/transcript?${query}`, download: "" }, name);
+  }
+
+  /** F2: put right what is chosen, else what is said at second t. */
+  change(t) {
+    const said = this.detail?.transcript?.utterances ?? [];
+    const chosen = this.box.querySelector(".said:focus")?.closest(".utterance").dataset.reference;
+    const utterance = said.find((u) => u.reference === chosen) ?? said.filter((u) => u.start_s <= t + 0.05).at(-1) ?? said[0];
+    if (utterance) this.edits.begin(utterance);
+  }
+
+  #typed(event) {
+    if (event.key !== "Enter" || !event.target.classList.contains("said")) return;
+    event.preventDefault();
+    this.change(0);
   }
 
   #utterance(utterance) {
-    const text = el("p", {});
-    const words = utterance.words.length
+    const { may } = this.edits;
+    const text = el("p", { class: "said", tabindex: may ? "0" : null, title: may ? "Enter or F2: put these words right" : null });
+    const words = utterance.words.length || !utterance.text
       ? utterance.words
       : [{ text: utterance.text, start_s: utterance.start_s, end_s: utterance.end_s, p: 1 }];
+    if (!words.length) text.append(el("span", { class: "soft" }, "Nothing was said here."));
     words.forEach((word, i) => {
-      const span = el("span", { class: word.p < UNSURE ? "word unsure" : "word", data: { i: this.words.length } }, word.text.trim());
-      if (word.p < UNSURE) span.title = `The engine is unsure: ${percent(word.p)}`;
+      const unsure = word.p !== null && word.p < UNSURE;
+      const span = el("span", { class: `word${unsure ? " unsure" : ""}${word.p === null ? " written" : ""}`, data: { i: this.words.length } }, word.text.trim());
+      if (unsure) span.title = `The engine is unsure: ${percent(word.p)}`;
+      if (word.p === null) span.title = "Written by a person; the time is estimated";
       this.words.push({ start: word.start_s, end: word.end_s, span });
       text.append(...(i ? [" ", span] : [span]));
     });
@@ -63,12 +119,16 @@ export class Transcript {
       { class: "at", type: "button", title: "Hear from here", data: { at: utterance.start_s } },
       clock(utterance.start_s),
     );
-    const who = utterance.party === "caller" ? "Caller" : "Callee";
+    const who = this.detail.transcript.names[utterance.party] || PARTIES[utterance.party];
+    const open = this.edits.open.has(utterance.reference);
+    const change = may && !open
+      ? el("button", { class: "quiet change", type: "button", title: "Put these words right (F2)", onclick: () => this.edits.begin(utterance) }, "Change")
+      : null;
     return el(
       "div",
-      { class: `utterance ${utterance.party}`, data: { start: utterance.start_s } },
-      el("div", { class: "who" }, el("span", { class: "name" }, who), at),
-      text,
+      { class: `utterance ${utterance.party}`, data: { start: utterance.start_s, reference: utterance.reference } },
+      el("div", { class: "who" }, el("span", { class: "name", title: PARTIES[utterance.party] }, who), at),
+      el("div", {}, open ? this.edits.editor(utterance) : text, change, this.edits.notes(utterance)),
     );
   }
 
@@ -99,6 +159,13 @@ export class Transcript {
     if (playing && performance.now() - this.touched > HANDS_OFF_MS) this.#reveal(word.span);
   }
 
+  /** Bring what is said at second t into sight. */
+  lookAt(t) {
+    this.follow(t, false);
+    const word = this.words[this.current] ?? this.words.find((w) => w.start >= t);
+    if (word) this.#reveal(word.span);
+  }
+
   #reveal(span) {
     const box = this.box.getBoundingClientRect();
     const at = span.getBoundingClientRect();
@@ -113,12 +180,16 @@ export class Transcript {
   }
 
   #find() {
+    this.#mark();
+    if (this.hits.length) this.#reveal(this.hits[0].span);
+  }
+
+  #mark() {
     const wanted = this.search.value.trim().toLocaleLowerCase();
     for (const { span } of this.words) span.classList.toggle("hit", !!wanted && span.textContent.toLocaleLowerCase().includes(wanted));
     this.hits = this.words.filter(({ span }) => span.classList.contains("hit"));
     this.hit = -1;
     this.count.textContent = wanted ? `${this.hits.length} found` : "";
-    if (this.hits.length) this.#reveal(this.hits[0].span);
   }
 
   #next() {
