@@ -9,7 +9,7 @@ from analytics.meaning import likeness, words
 from analytics.meaning.words import Token
 
 PAUSE_S_MAX = 3.0  # between two words of one phrase
-UNLESS_WORDS = 5  # so far before a hit "not" still belongs to it
+UNLESS_WORDS = 4  # so far before a hit "not" still belongs to it
 HITS_MAX = 100  # of one tracker in one call
 
 Place = tuple[int, int]  # numbers of the first and the last token
