@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import asr, echo, language, turns, vad, windows
+from analytics import asr, echo, language, loudness, turns, vad, windows
 from analytics.asr import RATE, Progress, Recogniser
 from analytics.vad import Segments
 from analytics.windows import Stretch, Window
@@ -32,11 +32,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Speech:
-    """Where each channel speaks, in the two views; index 0 caller, 1 callee. Seconds."""
+    """Where each channel speaks, in the two views, and how loud; index 0 caller, 1 callee. Seconds."""
 
     duration_s: float
     tight: tuple[Segments, Segments]
     merged: tuple[Segments, Segments]
+    loudness_dbfs: tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,18 @@ def listen(samples: NDArray[np.float32]) -> Speech:
     duration_s = len(samples) / RATE
     tight = [vad.segments(p, duration_s, vad.TIGHT) for p in own]
     merged = [vad.segments(p, duration_s, vad.MERGED) for p in own]
-    return Speech(duration_s, (tight[0], tight[1]), (merged[0], merged[1]))
+    levels = [loudness.dbfs(c, found, RATE) for c, found in zip(channels, tight, strict=True)]
+    return Speech(duration_s, (tight[0], tight[1]), (merged[0], merged[1]), (levels[0], levels[1]))
 
 
 def turns_record(subject: Subject, speech: Speech) -> TurnsRecord:
     """The language-free metrics."""
     return turns.measure(
-        subject.recording_id, subject.call_id, subject.tenant_id, speech.duration_s, speech.tight[0], speech.tight[1]
+        **_of(subject),
+        duration_s=speech.duration_s,
+        caller=speech.tight[0],
+        callee=speech.tight[1],
+        loudness_dbfs=speech.loudness_dbfs,
     )
 
 

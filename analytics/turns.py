@@ -9,11 +9,16 @@ talking, with at least 0.25 s of overlap from that onset; interruption_s adds th
 turns: how often the party took the floor; phrases follow each other in one turn until the other says something that
 is no backchannel. longest_monologue_s: longest stretch of own speech, pauses under 3 s included, into which the other
 put nothing but backchannels.
+patience_s: the party takes the floor after a gap: median of these gaps; one that cuts in leaves no gap and does not
+count. interactivity: changes of the floor per minute of recording. non_talk_s: inside silences of at least 3 s.
+
+One channel (`of_voices`): two voices never overlap there by the way they are found, so overlap and interruptions are
+not known, and None.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +26,16 @@ from numpy.typing import NDArray
 from analytics.vad import Segments
 from pbx_core.domain.records import Party, PartyTurns, TurnsRecord
 
-VERSION = "turns-1"
+VERSION = "turns-2"
 STEP_S = 0.01
 CLOSE_GAP_S = 0.5
 BACKCHANNEL_S = 1.0
 INTERRUPTION_OVERLAP_S = 0.25
 MONOLOGUE_PAUSE_S = 3.0
+NON_TALK_S = 3.0
+INTERACTIVITY_S_MIN = 10.0  # of recording: a rate from less says nothing
+ONE_CHANNEL = "One channel: who called is not known, and nobody can tell overlap and interruptions."
+ONE_VOICE = "One channel in which two voices could not be told apart: who spoke how long is not known."
 
 Mask = NDArray[np.bool_]  # one value per 10 ms
 
@@ -46,7 +55,13 @@ class Phrase:
 
 
 def measure(
-    recording_id: str, call_id: str, tenant_id: str, duration_s: float, caller: Segments, callee: Segments
+    recording_id: str,
+    call_id: str,
+    tenant_id: str,
+    duration_s: float,
+    caller: Segments,
+    callee: Segments,
+    loudness_dbfs: tuple[float | None, float | None] = (None, None),
 ) -> TurnsRecord:
     """Metrics of one recording from the tight speech segments (seconds) of both channels."""
     speech = {Party.CALLER: caller, Party.CALLEE: callee}
@@ -56,9 +71,10 @@ def measure(
     talk_s = {party: float(mask.sum()) * STEP_S for party, mask in masks.items()}
     both_s = sum(talk_s.values())
 
-    def party_turns(party: Party) -> PartyTurns:
+    def party_turns(party: Party, dbfs: float | None) -> PartyTurns:
         other = Party.CALLEE if party is Party.CALLER else Party.CALLER
         cut_in = _interruptions(phrases, party, other)
+        gaps = _gaps(phrases, party)
         return PartyTurns(
             party=party,
             talk_s=round(talk_s[party], 2),
@@ -68,10 +84,13 @@ def measure(
             interruption_s=round(sum(cut_in), 2),
             turns=sum(1 for who in floor if who is party),
             segments=speech[party],
+            patience_s=round(float(np.median(gaps)), 2) if gaps else None,
+            loudness_dbfs=dbfs,
         )
 
     either = masks[Party.CALLER] | masks[Party.CALLEE]
     both = masks[Party.CALLER] & masks[Party.CALLEE]
+    told = bool(floor) and duration_s >= INTERACTIVITY_S_MIN
     return TurnsRecord(
         recording_id=recording_id,
         call_id=call_id,
@@ -80,8 +99,21 @@ def measure(
         duration_s=round(duration_s, 3),
         silence_s=round(max(duration_s - float(either.sum()) * STEP_S, 0.0), 2),
         overlap_s=round(float(both.sum()) * STEP_S, 2),
-        parties=(party_turns(Party.CALLER), party_turns(Party.CALLEE)),
+        parties=(party_turns(Party.CALLER, loudness_dbfs[0]), party_turns(Party.CALLEE, loudness_dbfs[1])),
+        interactivity=round((len(floor) - 1) * 60 / duration_s, 2) if told else None,
+        non_talk_s=round(_non_talk_s(either), 2),
     )
+
+
+def of_voices(two: TurnsRecord) -> TurnsRecord:
+    """measure() of two voices in one channel, without what one channel cannot tell."""
+    parties = tuple(replace(p, interruptions=None, interruption_s=None) for p in two.parties)
+    return replace(two, overlap_s=None, parties=parties, channels=1, reason=ONE_CHANNEL)
+
+
+def of_one_voice(one: TurnsRecord) -> TurnsRecord:
+    """measure() of all speech of one channel as if one party's, without what then cannot be told."""
+    return replace(one, overlap_s=None, parties=(), interactivity=None, channels=1, reason=ONE_VOICE)
 
 
 def mask_of(found: Segments, duration_s: float) -> Mask:
@@ -144,6 +176,25 @@ def _interruptions(phrases: list[Phrase], party: Party, other: Party) -> list[fl
         if overlap_s >= INTERRUPTION_OVERLAP_S - 1e-9:
             found.append(overlap_s)
     return found
+
+
+def _gaps(phrases: list[Phrase], party: Party) -> list[float]:
+    """Seconds between the other's last word and the party's first, each time the party takes the floor after a gap."""
+    gaps = []
+    holder: Party | None = None
+    until = 0
+    for phrase in phrases:
+        if phrase.backchannel:
+            continue
+        if phrase.party is party and holder not in (None, party) and phrase.start > until:
+            gaps.append((phrase.start - until) * STEP_S)
+        holder, until = phrase.party, max(until, phrase.end)
+    return gaps
+
+
+def _non_talk_s(either: Mask) -> float:
+    """Seconds inside silences of at least NON_TALK_S."""
+    return sum((b - a) * STEP_S for a, b in runs_of(~either) if (b - a) * STEP_S >= NON_TALK_S - 1e-9)
 
 
 def _monologue_s(own: Mask, phrases: list[Phrase], other: Party) -> float:

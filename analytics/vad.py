@@ -30,7 +30,8 @@ class View:
     offset: float = 0.35
 
 
-TIGHT = View(min_silence_s=0.3, pad_s=0.03, min_speech_s=0.1, onset=0.4)  # for metrics: keeps the gaps between words apart
+# for metrics: keeps the gaps between words apart; begins sooner, because what is cut off a word is counted as silence
+TIGHT = View(min_silence_s=0.3, pad_s=0.03, min_speech_s=0.1, onset=0.4)
 MERGED = View(min_silence_s=0.5, pad_s=0.2, min_speech_s=0.1, max_s=28.0)  # for recognition: whole phrases
 
 

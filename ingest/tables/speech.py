@@ -15,7 +15,11 @@ TURNS = Table(
         version VARCHAR rules that formed the row
         duration_s DOUBLE length of the recording
         silence_s DOUBLE nobody speaks
-        overlap_s DOUBLE both speak
+        overlap_s DOUBLE both speak; null: one channel
+        interactivity DOUBLE changes of the speaker per minute; null: nobody speaks, or too short
+        non_talk_s DOUBLE inside silences of at least 3 s
+        channels INTEGER 2: the parties are the channels; 1: two voices told apart by their sound
+        reason VARCHAR what cannot be known of a recording of one channel
         {STAMP}
     """),
 )
@@ -33,10 +37,12 @@ PARTY_TURNS = Table(
         talk_s DOUBLE own speech
         talk_ratio DOUBLE talk_s / talk_s of both; null when nobody spoke
         longest_monologue_s DOUBLE longest stretch
-        interruptions BIGINT how often the side cut in
-        interruption_s DOUBLE seconds of it
+        interruptions BIGINT how often the side cut in; null: one channel
+        interruption_s DOUBLE seconds of it; null: one channel
         turns BIGINT number of turns
         segments VARCHAR JSON list of [start_s, end_s]
+        patience_s DOUBLE median gap after the other's end; null: there was none
+        loudness_dbfs DOUBLE level of own speech, full scale = 0; null: said nothing
     """),
 )
 
@@ -48,7 +54,7 @@ TRANSCRIPT = Table(
         tenant_id VARCHAR the customer
         call_id VARCHAR the call
         recording_id VARCHAR the recording
-        status VARCHAR done, empty, unsupported, failed
+        status VARCHAR done, empty, unsupported, failed, off
         reason VARCHAR why it is not done
         language VARCHAR ISO 639-1
         language_probability DOUBLE 0..1

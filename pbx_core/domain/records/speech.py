@@ -15,15 +15,21 @@ class PartyTurns:
     talk_s: float
     talk_ratio: float | None  # talk_s / both talk_s; None when nobody spoke
     longest_monologue_s: float
-    interruptions: int  # onset while the other talks, overlap >= 250 ms, not a backchannel
-    interruption_s: float
+    interruptions: int | None  # onset while the other talks, overlap >= 250 ms, no backchannel; None: one channel
+    interruption_s: float | None  # likewise
     turns: int
     segments: tuple[tuple[float, float], ...]  # start_s, end_s of speech
+    patience_s: float | None = None  # median gap after the other's end, positive ones only; None: there was none
+    loudness_dbfs: float | None = None  # level of own speech, full scale = 0; None: said nothing
 
 
 @dataclass(frozen=True)
 class TurnsRecord:
-    """Language-free metrics of one recording. Kind `turns`, id = recording_id."""
+    """Language-free metrics of one recording. Kind `turns`, id = recording_id.
+
+    channels 2: the parties are the channels. channels 1: the parties are two voices told apart by their sound, in order
+    of their first word, and who of them called is not known; no parties at all: they could not be told apart. `reason`
+    then says what cannot be known. A figure is None where there was nothing to measure, or by an older version."""
 
     recording_id: str
     call_id: str
@@ -31,8 +37,12 @@ class TurnsRecord:
     version: str
     duration_s: float
     silence_s: float  # nobody speaks
-    overlap_s: float  # both speak
+    overlap_s: float | None  # both speak; None: one channel
     parties: tuple[PartyTurns, ...]
+    interactivity: float | None = None  # changes of the speaker per minute; None: nobody speaks, or too short to tell
+    non_talk_s: float | None = None  # inside silences of at least 3 s
+    channels: int = 2
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,8 @@ class Utterance:
 class TranscriptRecord:
     """What was heard in one recording. Kind `transcript`, id = recording_id.
 
-    status: done | empty (nobody speaks) | unsupported (language not supported by the model) | failed (reason says).
+    status: done | empty (nobody speaks) | unsupported (language not supported by the model) | failed (reason says)
+    | off (nobody shall read it: the tenant, an extension or this call; reason says which).
     """
 
     recording_id: str

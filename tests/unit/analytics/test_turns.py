@@ -94,6 +94,53 @@ def test_a_monologue_ends_where_the_other_speaks() -> None:
     assert alice(record).turns == 2
 
 
+def test_patience_is_the_median_of_the_gaps_after_the_other() -> None:
+    record = measure(((0.0, 2.0), (5.0, 7.0), (11.0, 13.0)), ((3.0, 4.0), (7.5, 9.0), (13.1, 14.0), (16.0, 17.0)))
+    assert alice(record).patience_s == 1.5  # 1.0 and 2.0
+    assert bob(record).patience_s == 0.5  # 1.0, 0.5, 0.1; going on after a pause of one's own is no answer
+
+
+def test_who_cuts_in_leaves_no_gap() -> None:
+    record = measure(((0.0, 6.0),), ((5.0, 9.0),))
+    assert (alice(record).patience_s, bob(record).patience_s) == (None, None)
+
+
+def test_a_backchannel_is_no_answer_and_ends_no_gap() -> None:
+    record = measure(((0.0, 6.0),), ((3.0, 3.5), (7.0, 9.0)))
+    assert bob(record).patience_s == 1.0
+
+
+def test_interactivity_counts_changes_of_the_floor_per_minute() -> None:
+    assert measure(((0.0, 2.0), (5.0, 7.0)), ((3.0, 4.0),), duration_s=30.0).interactivity == 4.0
+    assert measure(((0.0, 2.0),), (), duration_s=30.0).interactivity == 0.0
+
+
+def test_a_silent_or_very_short_recording_has_no_interactivity() -> None:
+    assert measure((), ()).interactivity is None
+    assert measure(((0.0, 2.0),), ((3.0, 4.0),), duration_s=9.9).interactivity is None
+
+
+@pytest.mark.parametrize(("pause_s", "non_talk_s"), [(2.9, 0.0), (3.0, 3.0), (8.5, 8.5)])
+def test_only_long_silence_is_non_talk_time(pause_s: float, non_talk_s: float) -> None:
+    record = measure(((0.0, 5.0),), ((5.0 + pause_s, 18.0),), duration_s=20.0)
+    assert record.non_talk_s == non_talk_s
+
+
+def test_in_one_channel_two_voices_have_no_overlap_and_no_interruptions() -> None:
+    record = turns.of_voices(measure(((0.0, 2.0), (5.0, 7.0)), ((3.0, 4.0),)))
+    assert (record.channels, record.overlap_s) == (1, None)
+    assert [(p.interruptions, p.interruption_s) for p in record.parties] == [(None, None)] * 2
+    assert alice(record).talk_s == 4.0 and alice(record).patience_s == 1.0
+    assert record.reason
+
+
+def test_one_channel_that_cannot_be_parted_has_no_parties_but_its_silence() -> None:
+    record = turns.of_one_voice(measure(((0.0, 2.0), (5.0, 7.0)), ()))
+    assert (record.parties, record.overlap_s, record.interactivity) == ((), None, None)
+    assert (record.silence_s, record.non_talk_s) == (56.0, 56.0)
+    assert record.reason
+
+
 def test_segments_beyond_the_end_are_cut() -> None:
     record = measure(((8.0, 12.0),), (), duration_s=10.0)
     assert alice(record).talk_s == 2.0
