@@ -10,7 +10,7 @@ import streamlit as st
 
 from analytics import queries
 from dashboard import pages, player, session
-from dashboard.web import filters, progress
+from dashboard.web import access, filters, progress
 
 LOOK_EVERY = timedelta(seconds=2.5)
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -59,6 +59,8 @@ def content() -> None:
         missing()
         return
     params = st.query_params.to_dict()
+    if access.may_hurry(viewer.session):
+        progress.of_interest(viewer.context.db, viewer.tenant.tenant_id, detail)
     carried = {**filters.carried(params), **filters.place(params)}
     state = progress.of(viewer.context.db, viewer.context.clock, detail)
     recording = params.get("recording", "") if _ID.fullmatch(params.get("recording", "")) else ""

@@ -26,6 +26,11 @@ def may_edit(session: Session) -> bool:
     return may_comment(session)
 
 
+def may_hurry(session: Session) -> bool:
+    """Whether a transcript that this person waits for goes first."""
+    return may_comment(session)
+
+
 def may_delete_any(session: Session) -> bool:
     """Whether this person may delete what others wrote."""
     return session.role == "owner"

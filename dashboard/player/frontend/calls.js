@@ -9,7 +9,7 @@ const FAULTS = {
   degraded: ["faulty", "The sound has faults; open the call to see which."],
   truncated: ["cut", "A part of the sound is missing; open the call to see which."],
 };
-const STATES = { done: "Ready", empty: "Nobody speaks", unsupported: "Language unknown", failed: "Failed" };
+const STATES = { done: "Ready", empty: "Nobody speaks", unsupported: "Language unknown", failed: "Failed", off: "Switched off" };
 
 /** Called by the component for every change of its data: {rows, names, time_zone, query}. */
 export function show(component) {

@@ -3,6 +3,7 @@
 import { el, fill, icon } from "./dom.js";
 import { Edits, PARTIES } from "./edits.js";
 import { clock, percent } from "./format.js";
+import { write } from "./net.js";
 
 const UNSURE = 0.5; // words the engine gave less than this are shown as doubtful
 const FORMATS = { txt: "Text", vtt: "WebVTT", srt: "SRT", json: "JSON" };
@@ -45,12 +46,27 @@ export class Transcript {
     this.detail = detail;
     this.edits.show(detail, me, zone);
     const waiting = transcription.pending ? el("span", { class: "spinner", "aria-hidden": "true" }) : null;
-    fill(this.note, waiting, document.createTextNode(transcription.message));
+    fill(this.note, waiting, document.createTextNode(transcription.message), transcription.again ? this.#again(detail) : null);
     this.note.hidden = !transcription.message;
     this.search.hidden = !transcript?.utterances.length;
     this.box.hidden = this.files.hidden = !transcript?.utterances.length;
     fill(this.files, icon("download"), Object.entries(FORMATS).map(([format, name]) => this.#file(format, name)));
     this.#redraw();
+  }
+
+  /** A button for what failed or was given up; the page then follows the new attempt. */
+  #again(detail) {
+    const address = `/api/calls/${detail.cdr.call_id}/transcribe?recording=${detail.recording.recording_id}`;
+    const press = async (event) => {
+      event.target.disabled = true;
+      try {
+        await write("POST", address);
+        location.reload();
+      } catch (error) {
+        fill(this.note, document.createTextNode(error.message));
+      }
+    };
+    return el("button", { type: "button", class: "again", onclick: press }, "Try again");
   }
 
   close() {

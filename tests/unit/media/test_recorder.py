@@ -96,6 +96,7 @@ def test_a_finished_call_becomes_a_recording_with_its_waveform_and_a_job(world: 
         "caller_number": meta.caller_number,
         "callee_number": meta.callee_number,
         "pauses": [list(pause) for pause in record.pauses],
+        "queue": "",
     }
     assert _leftovers(world.settings) == []
 
