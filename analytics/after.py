@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.meaning.record import Heard, meaning
+from analytics.redact.record import redaction
 from pbx_core.domain.model import Model
 from pbx_core.domain.records import Party, TranscriptRecord, TurnsRecord
+from pbx_core.domain.redaction import wishes_of
 
 
 @dataclass(frozen=True)
@@ -39,4 +41,10 @@ def _meaning(told: Conversation) -> Iterable[Made]:
     yield "meaning", meaning(heard, told.model.speech)
 
 
-STEPS: tuple[Step, ...] = (_meaning,)
+def _redaction(told: Conversation) -> Iterable[Made]:
+    wishes = wishes_of(told.model)
+    if wishes.any:
+        yield "redaction", redaction(told.transcript, wishes)
+
+
+STEPS: tuple[Step, ...] = (_redaction, _meaning)

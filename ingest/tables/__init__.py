@@ -18,6 +18,7 @@ from ingest.tables.exchange import INFORM, QUEUE_EVENT
 from ingest.tables.meaning import EXTRACT, ITEM_HEARD, MEANING, PARTY_MEANING, TRACKER_HIT
 from ingest.tables.reading import INGEST_OFFSET, REJECT
 from ingest.tables.recordings import COMMENT, RECORDING, RECORDING_GONE
+from ingest.tables.redaction import REDACTED_SPAN, REDACTION
 from ingest.tables.speech import PARTY_TURNS, TRANSCRIPT, TRANSCRIPT_EDIT, TURNS, UTTERANCE, UTTERANCE_TERM
 from ingest.tables.table import Table
 
@@ -55,6 +56,7 @@ FAMILIES: dict[str, Family] = {
             Child(EXTRACT, attrgetter("extracts")),
         ),
     ),
+    "redaction": Family(REDACTION, (Child(REDACTED_SPAN, attrgetter("spans")),)),
     "comment": Family(COMMENT),
     "transcript_edit": Family(TRANSCRIPT_EDIT),
     "recording_gone": Family(RECORDING_GONE),
@@ -63,8 +65,9 @@ FAMILIES: dict[str, Family] = {
 }
 
 TABLES: tuple[Table, ...] = (
-    CALL, LEG, CALL_EVENT, RECORDING, RECORDING_GONE, TURNS, PARTY_TURNS, TRANSCRIPT, UTTERANCE, MEANING,
-    PARTY_MEANING, TRACKER_HIT, ITEM_HEARD, EXTRACT, COMMENT, QUEUE_EVENT, INFORM, REJECT, INGEST_OFFSET,
+    CALL, LEG, CALL_EVENT, RECORDING, RECORDING_GONE, TURNS, PARTY_TURNS, TRANSCRIPT, UTTERANCE, UTTERANCE_TERM,
+    TRANSCRIPT_EDIT, MEANING, PARTY_MEANING, TRACKER_HIT, ITEM_HEARD, EXTRACT, REDACTION, REDACTED_SPAN, COMMENT,
+    QUEUE_EVENT, INFORM, REJECT, INGEST_OFFSET,
 )  # fmt: skip
 
 FACTS = tuple(t for t in TABLES if t not in (REJECT, INGEST_OFFSET))

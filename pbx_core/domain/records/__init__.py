@@ -11,6 +11,7 @@ from pbx_core.domain.records.as_json import from_json, iso, parse_iso, to_json
 from pbx_core.domain.records.call import CallEventRecord, Cdr, Disposition, LegRecord, Party
 from pbx_core.domain.records.exchange import InformRecord, QueueEvent
 from pbx_core.domain.records.recording import CommentRecord, RecordingGone, RecordingRecord, TranscriptEditRecord
+from pbx_core.domain.records.redaction import RedactedSpan, RedactionRecord
 from pbx_core.domain.records.speech import (
     Extract,
     ItemHeard,
@@ -28,6 +29,7 @@ __all__ = [
     "KINDS",
     "CallEventRecord", "Cdr", "CommentRecord", "Disposition", "Extract", "InformRecord", "ItemHeard", "LegRecord",
     "MeaningRecord", "Party", "PartyMeaning", "PartyTurns", "QueueEvent", "RecordingGone", "RecordingRecord",
+    "RedactedSpan", "RedactionRecord",
     "TrackerHit", "TranscriptEditRecord", "TranscriptRecord", "TurnsRecord", "Utterance", "Word",
     "from_json", "iso", "parse_iso", "to_json",
 ]  # fmt: skip
@@ -39,6 +41,7 @@ KINDS: dict[str, type] = {
     "turns": TurnsRecord,
     "transcript": TranscriptRecord,
     "meaning": MeaningRecord,
+    "redaction": RedactionRecord,
     "comment": CommentRecord,
     "recording_gone": RecordingGone,
     "queue_event": QueueEvent,
