@@ -100,7 +100,9 @@ def _of_job(db: sa.Engine, recording_id: str, job: jobs.JobView) -> Progress:
             place = "it is next" if job.position == 1 else f"{(job.position or 1) - 1} before it"
             return Progress(Stage.QUEUED, f"The transcription is queued, {place}.{again}", job.position)
         case "leased":
-            share = next((s.detail["jobs"][recording_id] for s in services.all_services(db) if _has(s, recording_id)), 0)
+            share = next(
+                (s.detail["jobs"][recording_id] for s in services.all_services(db) if _has(s, recording_id)), 0
+            )
             far = f", {share:.0%} done" if share else ""
             return Progress(Stage.RUNNING, f"The transcription is running{far}. This page refreshes by itself.")
         case _:

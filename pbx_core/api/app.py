@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from pbx_core import __version__
-from pbx_core.api import answers, calls, explaining, live, metrics, model, provision
+from pbx_core.api import answers, calls, explaining, live, metrics, model, provision, transcription
 from pbx_core.api.context import Context
 from pbx_core.api.doors import Doors
 
@@ -24,6 +24,6 @@ def build(context: Context) -> ASGIApp:
     )
     api.state.context = context
     answers.install(api)
-    for part in (live, calls, model, explaining, metrics, provision):
+    for part in (live, calls, transcription, model, explaining, metrics, provision):
         api.include_router(part.router)
     return Doors(api, context.settings.api_body_bytes_max)

@@ -56,6 +56,13 @@ def of_call(engine: sa.Engine, tenant_id: str, call_id: str) -> list[str]:
         return list(connection.execute(statement).scalars())
 
 
+def done(engine: sa.Engine, kind: str, tenant_id: str, job_ids: Collection[str]) -> list[str]:
+    """Which of these jobs are done."""
+    statement = sa.select(job.c.job_id).where(_those(kind, tenant_id, ("done",), job_ids))
+    with engine.connect() as connection:
+        return list(connection.execute(statement).scalars())
+
+
 def hurry(engine: sa.Engine, kind: str, tenant_id: str, job_ids: Collection[str]) -> int:
     """Let waiting jobs go before all that nobody waits for. How many were moved."""
     return _change(

@@ -66,7 +66,7 @@ export class Transcript {
         fill(this.note, document.createTextNode(error.message));
       }
     };
-    return el("button", { type: "button", class: "again", onclick: press }, "Try again");
+    return el("button", { type: "button", class: "quiet", onclick: press }, "Try again");
   }
 
   close() {
