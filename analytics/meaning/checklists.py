@@ -34,10 +34,10 @@ def _item(checklist: Checklist, item: ChecklistItem, talk: Talk) -> ItemHeard:
     name = checklist.name or checklist.id
     first = min(talk.hits(item.side, item.phrases), key=lambda found: found[0].start_s, default=None)
     if first is None:
-        return ItemHeard(checklist.id, name, item.title, MISSING, None, None, None)
+        return ItemHeard(checklist.id, name, item.title, MISSING, None, None, None, None)
     at = first[0]
     late = bool(item.within_s) and at.start_s - talk.begin_s > item.within_s
     return ItemHeard(
-        checklist.id, name, item.title, LATE if late else SAID, at.start_s, at.utterance.utterance_id,
-        words.quoted(first),
+        checklist.id, name, item.title, LATE if late else SAID, at.start_s, first[-1].end_s,
+        at.utterance.utterance_id, words.quoted(first),
     )  # fmt: skip

@@ -16,13 +16,15 @@ LIMIT_MAX = 500  # calls on a page
 
 _OLDER = """
     SELECT call_id, started_at
-    FROM chosen($tenant_id, $extension, $since, $until, $number, $disposition, $min_talk_s, $recorded, $said)
+    FROM chosen($tenant_id, $extension, $since, $until, $number, $disposition, $min_talk_s, $recorded, $said, $tag,
+                $alert)
     WHERE started_at <= $from_at AND (started_at < $from_at OR call_id < $from_id)
     ORDER BY started_at DESC, call_id DESC LIMIT $n
 """
 _NEWER = """
     SELECT call_id, started_at
-    FROM chosen($tenant_id, $extension, $since, $until, $number, $disposition, $min_talk_s, $recorded, $said)
+    FROM chosen($tenant_id, $extension, $since, $until, $number, $disposition, $min_talk_s, $recorded, $said, $tag,
+                $alert)
     WHERE started_at >= $from_at AND (started_at > $from_at OR call_id > $from_id)
     ORDER BY started_at, call_id LIMIT $n
 """
@@ -46,6 +48,15 @@ _ROWS = """
         SELECT call_id, count(*) AS comments FROM lk.main.comment
         WHERE tenant_id = $tenant_id AND call_id BETWEEN $low AND $high AND NOT deleted GROUP BY call_id
     ),
+    meant AS (
+        SELECT call_id, list_distinct(flatten(list(from_json(tags, '["VARCHAR"]')))) AS tags,
+               list_distinct(flatten(list(from_json(alerts, '["VARCHAR"]')))) AS alerts
+        FROM lk.main.meaning WHERE tenant_id = $tenant_id AND call_id BETWEEN $low AND $high GROUP BY call_id
+    ),
+    scored AS (
+        SELECT call_id, recording_id, score FROM lk.main.meaning
+        WHERE tenant_id = $tenant_id AND call_id BETWEEN $low AND $high
+    ),
     kept AS (
         SELECT call_id, recording_id, quality FROM lk.main.recording
         WHERE tenant_id = $tenant_id AND call_id BETWEEN $low AND $high
@@ -54,13 +65,16 @@ _ROWS = """
            page.direction, page.answered_by, page.queue, page.voicemail, page.segments,
            page.cause, page.wait_s, page.talk_s, legs.mos_min, page.recording_id, kept.quality AS recording_quality,
            said.status AS transcript_status, said.language, spoken.talk_ratio AS caller_talk_ratio,
-           coalesce(noted.comments, 0) AS comments
+           coalesce(noted.comments, 0) AS comments, list_sort(coalesce(meant.tags, [])) AS tags,
+           list_sort(coalesce(meant.alerts, [])) AS alerts, scored.score
     FROM page
     LEFT JOIN legs USING (call_id)
     LEFT JOIN kept USING (call_id, recording_id)
     LEFT JOIN said USING (call_id, recording_id)
     LEFT JOIN spoken USING (call_id, recording_id)
     LEFT JOIN noted USING (call_id)
+    LEFT JOIN meant USING (call_id)
+    LEFT JOIN scored USING (call_id, recording_id)
     ORDER BY page.started_at DESC, page.call_id DESC
 """
 _POSITION = """
@@ -137,7 +151,7 @@ def _frame(reader: Reader, scope: Scope, keys: list[Key]) -> pd.DataFrame:
         },
     )
     frame["started_at"] = pd.to_datetime(frame["started_at"], utc=True)
-    for name in ("wait_s", "talk_s", "mos_min", "caller_talk_ratio"):
+    for name in ("wait_s", "talk_s", "mos_min", "caller_talk_ratio", "score"):
         frame[name] = frame[name].astype("float64")
     frame["comments"] = frame["comments"].astype("int64")
     return frame

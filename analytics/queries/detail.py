@@ -15,11 +15,16 @@ from pbx_core.domain.records import (
     CallEventRecord,
     Cdr,
     Disposition,
+    Extract,
+    ItemHeard,
     LegRecord,
+    MeaningRecord,
     Party,
+    PartyMeaning,
     PartyTurns,
     RecordingGone,
     RecordingRecord,
+    TrackerHit,
     TranscriptRecord,
     TurnsRecord,
     Utterance,
@@ -50,6 +55,20 @@ _UTTERANCES = """
     SELECT * FROM lk.main.utterance
     WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id ORDER BY position
 """
+_MEANING = """
+    SELECT * FROM lk.main.meaning
+    WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id
+"""
+_OF_MEANING = """
+    SELECT * FROM lk.main.{table}
+    WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id ORDER BY position
+"""
+_MEANING_PARTS: dict[str, tuple[str, type[Any]]] = {  # field → table, record
+    "parties": ("party_meaning", PartyMeaning),
+    "hits": ("tracker_hit", TrackerHit),
+    "items": ("item_heard", ItemHeard),
+    "extracts": ("extract", Extract),
+}
 _RECORDING = """
     SELECT r.* FROM lk.main.recording AS r
     WHERE r.tenant_id = $tenant_id AND r.recording_id = $recording_id
@@ -83,7 +102,8 @@ def call(reader: Reader, scope: Scope, call_id: str, recording_id: str | None = 
         return CallDetail(cdr, None, None, None, events)
     kept = next((r for r in stored if r.recording_id == chosen), None)
     own["recording_id"] = chosen
-    return CallDetail(cdr, kept, _turns(reader, own), _transcript(reader, own), events, stored, gone)
+    found = _turns(reader, own), _transcript(reader, own)
+    return CallDetail(cdr, kept, *found, events, stored, gone, _meaning(reader, own))
 
 
 def recording(reader: Reader, scope: Scope, recording_id: str) -> RecordingRecord | None:
@@ -110,8 +130,31 @@ def _transcript(reader: Reader, own: dict[str, Any]) -> TranscriptRecord | None:
     return _record(TranscriptRecord, found[0], utterances=utterances)
 
 
+def _meaning(reader: Reader, own: dict[str, Any]) -> MeaningRecord | None:
+    found = reader.rows(_MEANING, own)
+    if not found:
+        return None
+    parts = {
+        name: tuple(_record(kind, r) for r in reader.rows(_OF_MEANING.replace("{table}", table), own))
+        for name, (table, kind) in _MEANING_PARTS.items()
+    }
+    return _record(MeaningRecord, found[0], **parts)
+
+
+def _list(text: str) -> tuple[Any, ...]:
+    return tuple(json.loads(text))
+
+
 _READ: dict[str, Callable[[Any], Any]] = {
     "party": Party,
+    "agent": Party,
+    "tags": _list,
+    "alerts": _list,
+    "held": _list,
+    "undecided": _list,
+    "sentiment": _list,
+    "reasons": json.loads,
+    "terms": lambda text: tuple((str(stem), str(form)) for stem, form in json.loads(text)),
     "disposition": Disposition,
     "words": lambda text: tuple(Word(*w) for w in json.loads(text)),
     "segments": lambda text: tuple((float(a), float(b)) for a, b in json.loads(text)),
@@ -131,6 +174,4 @@ def _record(kind: type[T], row: dict[str, Any], **parts: Sequence[Any]) -> T:
 def _read(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return convert.utc(value)
-    if name == "segments" and not isinstance(value, str):
-        return value  # of a call: how many; of one side's turns: where
-    return _READ[name](value) if name in _READ and value is not None else value
+    return _READ[name](value) if name in _READ and isinstance(value, str) else value  # words, segments: also counts

@@ -24,8 +24,8 @@ _MACROS = (
                           WHERE l.tenant_id = tenant AND l.number = ext AND l.answered_at IS NOT NULL))
     """,
     """
-    CREATE MACRO memory.main.chosen(tenant, ext, since_, until_, number_, disposition_, min_talk_s_, recorded_, said_)
-    AS TABLE
+    CREATE MACRO memory.main.chosen(tenant, ext, since_, until_, number_, disposition_, min_talk_s_, recorded_, said_,
+                                    tag_, alert_) AS TABLE
     SELECT * FROM scoped(tenant, ext, since_, until_)
     WHERE (number_ IS NULL OR contains(caller_number, number_) OR contains(callee_number, number_)
            OR contains(answered_by, number_))
@@ -35,6 +35,33 @@ _MACROS = (
       AND (said_ IS NULL OR call_id IN (
         SELECT u.call_id FROM lk.main.utterance AS u
         WHERE u.tenant_id = tenant AND contains(lower(u.text), lower(said_))))
+      AND (tag_ IS NULL OR call_id IN (
+        SELECT m.call_id FROM lk.main.meaning AS m
+        WHERE m.tenant_id = tenant AND list_contains(from_json(m.tags, '["VARCHAR"]'), tag_)))
+      AND (alert_ IS NULL OR alert_ = (call_id IN (
+        SELECT m.call_id FROM lk.main.meaning AS m WHERE m.tenant_id = tenant AND m.alerts <> '[]')))
+    """,
+    # the last change of each kind, where its digest fits what was heard: one of an earlier transcription fits nothing
+    """
+    CREATE MACRO memory.main.edited(tenant) AS TABLE
+    SELECT last.kind, last.party, last.text, u.call_id, u.recording_id, u.utterance_id, u.party AS heard_party
+    FROM (SELECT * FROM lk.main.transcript_edit AS e WHERE e.tenant_id = tenant AND e.kind IN ('text', 'party')
+          QUALIFY row_number() OVER (PARTITION BY e.recording_id, e.utterance_id, e.kind ORDER BY e.stamp DESC) = 1
+         ) AS last
+    JOIN lk.main.utterance AS u
+      ON u.tenant_id = tenant AND u.call_id = last.call_id AND u.utterance_id = split_part(last.utterance_id, '.', 1)
+    WHERE last.text IS NOT NULL AND ends_with(last.utterance_id, left(md5(u.text), 8))
+    """,
+    # every word of every transcript as it stands now
+    r"""
+    CREATE MACRO memory.main.words_now(tenant) AS TABLE
+    SELECT h.call_id, h.recording_id, h.utterance_id, h.position, h.party, h.term FROM lk.main.utterance_term AS h
+    WHERE h.tenant_id = tenant AND NOT EXISTS (
+        SELECT 1 FROM edited(tenant) AS e WHERE e.kind = 'text' AND e.utterance_id = h.utterance_id)
+    UNION ALL
+    SELECT call_id, recording_id, utterance_id, generate_subscripts(words, 1), heard_party, unnest(words)
+    FROM (SELECT *, regexp_extract_all(replace(lower(text), 'ё', 'е'), '[\p{L}\p{N}]+') AS words
+          FROM edited(tenant) WHERE kind = 'text')
     """,
 )
 

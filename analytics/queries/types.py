@@ -9,7 +9,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
-from pbx_core.domain.records import CallEventRecord, Cdr, RecordingGone, RecordingRecord, TranscriptRecord, TurnsRecord
+from pbx_core.domain.records import (
+    CallEventRecord,
+    Cdr,
+    MeaningRecord,
+    RecordingGone,
+    RecordingRecord,
+    TranscriptRecord,
+    TurnsRecord,
+)
 from pbx_core.errors import InputError
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,7 +36,8 @@ class Scope:
 @dataclass(frozen=True)
 class CallFilter:
     """Which of them; None means no limit. since <= start < until. `number` and `said` are plain substrings: `%`, `_`
-    and quotes mean themselves; `said` ignores case and looks within utterances."""
+    and quotes mean themselves; `said` ignores case and looks within utterances. tag: set by a rule; alert: whether any
+    rule alerts."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -37,6 +46,8 @@ class CallFilter:
     min_talk_s: float | None = None
     recorded: bool | None = None
     said: str | None = None
+    tag: str | None = None
+    alert: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,8 @@ class CallPage:
 
     frame: call_id, started_at (tz-aware UTC), caller_number, caller_name, callee_number, disposition, direction,
     answered_by, queue, voicemail, segments, cause, wait_s, talk_s, mos_min, recording_id,
-    recording_quality, transcript_status, language, caller_talk_ratio, comments (count).
+    recording_quality, transcript_status, language, caller_talk_ratio, comments (count), tags and alerts (lists,
+    of all recordings of the call), score (of its main recording).
     Unknown values are None or NaN. Cursors are opaque; None where the list ends.
     """
 
@@ -66,11 +78,12 @@ class CallDetail:
     events: tuple[CallEventRecord, ...]
     recordings: tuple[RecordingRecord, ...] = ()
     gone: tuple[RecordingGone, ...] = ()
+    meaning: MeaningRecord | None = None
 
 
 def parameters(scope: Scope, flt: CallFilter) -> dict[str, Any]:
     """Bound parameters of the macro `chosen`; InputError when a value cannot be meant."""
-    for name in ("number", "said", "disposition"):
+    for name in ("number", "said", "disposition", "tag"):
         value = getattr(flt, name)
         if value is not None and len(value) > TEXT_CHARS_MAX:
             raise InputError(f"The filter {name!r} is longer than {TEXT_CHARS_MAX} characters.", error_id="bad_filter")
@@ -83,6 +96,8 @@ def parameters(scope: Scope, flt: CallFilter) -> dict[str, Any]:
         "min_talk_s": flt.min_talk_s,
         "recorded": flt.recorded,
         "said": flt.said or None,
+        "tag": flt.tag or None,
+        "alert": flt.alert,
     }
 
 

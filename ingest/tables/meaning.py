@@ -78,6 +78,7 @@ ITEM_HEARD = Table(
         title VARCHAR the item
         status VARCHAR said, late, missing
         at_s DOUBLE where it begins; null: missing
+        end_s DOUBLE where it ends; null: missing
         utterance_id VARCHAR where; null: missing
         quote VARCHAR the words as recognised: hostile text
     """),

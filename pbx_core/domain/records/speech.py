@@ -116,6 +116,7 @@ class ItemHeard:
     title: str
     status: str
     at_s: float | None
+    end_s: float | None
     utterance_id: str | None
     quote: str | None
 

@@ -1,0 +1,119 @@
+"""From a transcript to what a manager asks for: the record in the journal, its rows, the list of calls by tag and
+alert, one call's meaning, the topics that rise, and what the wishes of today make of yesterday's calls."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from analytics import queries
+from analytics.meaning.record import Heard, meaning
+from analytics.queries import CallFilter, Scope
+from ingest import command
+from pbx_core.clock import SystemClock
+from pbx_core.domain.model_speech import Speech, SpeechRule, Tracker
+from pbx_core.domain.records import Disposition, MeaningRecord, Party
+from pbx_core.feed import Journal
+from pbx_core.settings import Settings, load
+from pbx_core.store import directory, engine
+from tests.support import facts
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+WISHES = Speech(
+    summary=True,
+    trackers=(Tracker("refund", ("refund",)), Tracker("angry", ("ridiculous",))),
+    rules=(
+        SpeechRule("money", ("tracker:refund",), tag="money & <b>refunds</b>", score=-3),
+        SpeechRule("fury", ("tracker:refund", "tracker:angry"), tag="fury", alert=True),
+    ),
+)
+TEXTS = (
+    ("I want a refund please", "of course"),
+    ("I want a refund this is ridiculous", "calm down"),
+    ("the parcel has arrived", "wonderful news"),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A loaded warehouse of two tenants that said the same; `calls` of acme, oldest first."""
+
+    settings: Settings
+    db: sa.Engine
+    reader: queries.Reader
+    acme: directory.Tenant
+    birch: directory.Tenant
+    calls: list[facts.Call]
+    records: list[MeaningRecord]
+
+    def listed(self, **flt: object) -> list[str]:
+        return list(queries.calls(self.reader, Scope(self.acme.tenant_id), CallFilter(**flt)).frame.call_id)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    settings, clock = load(tmp_path_factory.mktemp("meaning") / "data"), SystemClock()
+    db = engine.migrate(settings)
+    tenants = [directory.add_tenant(db, clock, d, d) for d in ("acme.test", "birch.test")]
+    made: list[tuple[list[facts.Call], list[MeaningRecord]]] = []
+    for tenant in tenants:
+        rng = random.Random(tenant.tenant_id)
+        calls = [
+            facts.make_call(
+                rng, tenant, NOW + timedelta(minutes=i), disposition=Disposition.ANSWERED, said=said, recorded=True,
+                caller="101" if i else "103", callee="102",
+            )
+            for i, said in enumerate(TEXTS)
+        ]  # fmt: skip
+        found = []
+        for call in calls:
+            assert call.transcript and call.turns
+            found.append(meaning(Heard(call.transcript, call.turns, Party.CALLEE, "inbound"), WISHES))
+        facts.write(settings, clock, calls)
+        write(settings, clock, found)
+        made.append((calls, found))
+    command.load_all(command.Loop(settings, clock, db))
+    reader = queries.open_reader(settings)
+    yield Place(settings, db, reader, tenants[0], tenants[1], *made[0])
+    reader.close()
+    db.dispose()
+
+
+def write(settings: Settings, clock: SystemClock, found: list[MeaningRecord]) -> None:
+    journal = Journal(settings.journal_dir, "transcribe-0", clock)
+    for record in found:
+        journal.append("meaning", record.recording_id, record.tenant_id, record)
+    journal.close()
+
+
+def test_the_record_comes_back_as_it_was_written(place: Place) -> None:
+    for call, record in zip(place.calls, place.records, strict=True):
+        detail = queries.call(place.reader, Scope(place.acme.tenant_id), call.cdr.call_id)
+        assert detail
+        assert detail.meaning == record
+    assert place.records[1].hits[0].quote == "refund"
+
+
+def test_calls_are_found_by_tag_and_by_alert(place: Place) -> None:
+    plain, angry, happy = (c.cdr.call_id for c in place.calls)
+    assert place.listed(tag="money & <b>refunds</b>") == [angry, plain]
+    assert place.listed(tag="fury") == [angry]
+    assert place.listed(tag="fur") == []
+    assert place.listed(tag="%") == []
+    assert place.listed(alert=True) == [angry]
+    assert place.listed(alert=False) == [happy, plain]
+    row = queries.calls(place.reader, Scope(place.acme.tenant_id), CallFilter(alert=True)).frame.iloc[0]
+    assert (row.tags, row.alerts, row.score) == (["fury", "money & <b>refunds</b>"], ["fury"], -3)
+
+
+def test_an_agent_finds_his_own_calls_only(place: Place) -> None:
+    (first, *_) = place.calls
+    own = queries.calls(place.reader, Scope(place.acme.tenant_id, "103"), CallFilter(tag="money & <b>refunds</b>"))
+    assert list(own.frame.call_id) == [first.cdr.call_id]
+    assert queries.call(place.reader, Scope(place.acme.tenant_id, "103"), place.calls[1].cdr.call_id) is None
+    assert queries.call(place.reader, Scope(place.birch.tenant_id), first.cdr.call_id) is None
