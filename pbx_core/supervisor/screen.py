@@ -27,6 +27,9 @@ def system(now: SystemStatus, settings: Settings) -> RenderableType:
     parts.append(_processes(now.processes))
     parts.append(_offices(now.offices) if now.offices else Text("no tenant yet", style="dim"))
     work = ", ".join(f"{count} {state}" for state, count in sorted(now.jobs.items())) or "none yet"
+    if now.paused:
+        whose = "every tenant" if "*" in now.paused else ", ".join(now.paused)
+        work += f"; paused for {whose} (`callbench jobs resume`)"
     parts += [
         Text(f"calls: {now.calls} of {now.capacity_calls} that fit now (more workers start as calls come)"),
         Text(f"recordings being prepared: {now.recordings_waiting}; transcriptions: {work}"),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pbx_core.clock import Clock
 from pbx_core.media import spool
 from pbx_core.settings import Settings
-from pbx_core.store import jobs, live, services
+from pbx_core.store import jobcontrol, jobs, live, services
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class OfficeStatus:
 @dataclass(frozen=True)
 class SystemStatus:
     """The whole system. `phones`: registered contacts by tenant domain. `calls`: under way now. `offices`: every
-    tenant by domain, or the one asked for. `at`: UTC epoch seconds."""
+    tenant by domain, or the one asked for. `paused`: whose transcription is paused, domains; "*" everybody's. `at`: UTC
+    epoch seconds."""
 
     at: float
     processes: tuple[ProcessStatus, ...]
@@ -68,6 +69,7 @@ class SystemStatus:
     capacity_calls: int
     recordings_waiting: int
     jobs: dict[str, int]
+    paused: tuple[str, ...]
     disk_free_share: float
     offices: tuple[OfficeStatus, ...]
 
@@ -92,9 +94,15 @@ def gather(settings: Settings, db: sa.Engine, clock: Clock, tenant_id: str | Non
         sum(int(p.detail.get("capacity_calls", 0)) for p in workers),
         sum(1 for _ in spool.ready(settings.spool_dir)),
         jobs.counts(db, "transcribe"),
+        _paused(db),
         disk.free / disk.total,
         offices,
     )
+
+
+def _paused(db: sa.Engine) -> tuple[str, ...]:
+    domains = {**live.domains(db), jobs.EVERY_TENANT: "*"}
+    return tuple(sorted(domains.get(tenant_id, tenant_id) for tenant_id in jobcontrol.paused(db, "transcribe")))
 
 
 def _offices(db: sa.Engine, tenant_id: str | None, now: float) -> tuple[OfficeStatus, ...]:
