@@ -63,7 +63,7 @@ def done(engine: sa.Engine, kind: str, tenant_id: str, job_ids: Collection[str])
         return list(connection.execute(statement).scalars())
 
 
-def hurry(engine: sa.Engine, kind: str, tenant_id: str, job_ids: Collection[str]) -> int:
+def hurry(engine: sa.Engine, kind: str, tenant_id: str | None, job_ids: Collection[str]) -> int:
     """Let waiting jobs go before all that nobody waits for. How many were moved."""
     return _change(
         engine, _those(kind, tenant_id, ("ready",), job_ids) & (job.c.priority < URGENT), {"priority": URGENT}
