@@ -144,6 +144,10 @@ class Settings(BaseSettings):
         return self.data / "cache" / "m4a"
 
     @property
+    def redacted_dir(self) -> Path:
+        return self.data / "redacted"
+
+    @property
     def prompts_dir(self) -> Path:
         return self.data / "prompts"
 

@@ -107,6 +107,8 @@ class Keeper:
         heard = (self._settings.prompts_dir / item.tenant_id / "heard").glob(f"{item.recording_id}.*")
         for file in [*files, _m4a(self._settings, item), *heard]:
             file.unlink(missing_ok=True)
+        for file in _redacted(self._settings, item):  # after the original: one being made now sees that it has gone
+            file.unlink(missing_ok=True)
         kept.gone(self._db, item, self._clock.now().timestamp())
         self.tally.deleted += 1
         _log.info("recording deleted", extra={"recording_id": item.recording_id, "reason": reason})
@@ -121,7 +123,8 @@ class Keeper:
                 continue  # fetched again lately: somebody listens
             kept.mark(self._db, item, local=False)
             path.unlink(missing_ok=True)
-            _m4a(self._settings, item).unlink(missing_ok=True)
+            for copy in [_m4a(self._settings, item), *_redacted(self._settings, item)]:
+                copy.unlink(missing_ok=True)
             self.tally.local_copies_removed += 1
 
 
@@ -132,6 +135,11 @@ def _files(settings: Settings, item: Kept) -> list[Path]:
 
 def _m4a(settings: Settings, item: Kept) -> Path:
     return settings.m4a_dir / item.tenant_id / f"{item.recording_id}.m4a"
+
+
+def _redacted(settings: Settings, item: Kept) -> list[Path]:
+    """The copies with what is hidden cut out, in every form; they can be made again from the original only."""
+    return list((settings.redacted_dir / item.tenant_id).glob(f"{item.recording_id}-*"))
 
 
 def _sha256(path: Path) -> str:

@@ -5,6 +5,7 @@ They create the database if there is none, so that everything can stand before t
 
 from __future__ import annotations
 
+import getpass
 import secrets
 import sys
 import zoneinfo
@@ -14,7 +15,7 @@ import click
 
 from pbx_core.clock import SystemClock
 from pbx_core.errors import InputError
-from pbx_core.store import directory
+from pbx_core.store import audit, directory
 from pbx_core.store.terminal import clean_name, open_db, say, table, tenant_of
 
 EXTENSIONS_AT_ONCE_MAX = 1000  # one call; more is a slip of the finger
@@ -158,5 +159,28 @@ def person_list(data: Path, domain: str) -> None:
     """Show who signs in for DOMAIN."""
     db = open_db(data)
     found = directory.people(db, tenant_of(db, domain).tenant_id)
-    rows = [(p.email, p.name, p.role, p.extension or "") for p in found]
-    table(("E-mail", "Name", "Role", "Extension"), rows, "There are no people yet.")
+    rows = [(p.email, p.name, p.role, p.extension or "", "yes" if p.originals else "") for p in found]
+    table(("E-mail", "Name", "Role", "Extension", "Originals"), rows, "There are no people yet.")
+
+
+@person.command("originals")
+@click.argument("domain")
+@click.argument("email")
+@click.argument("may", type=click.Choice(("grant", "revoke")))
+@click.option("--reason", required=True, help="Why; kept in the audit trail.")
+@click.pass_obj
+def person_originals(data: Path, domain: str, email: str, may: str, reason: str) -> None:
+    """Let EMAIL read and hear what [speech.redact] hides from everybody, or no longer."""
+    db, clock = open_db(data), SystemClock()
+    owner = tenant_of(db, domain)
+    found = directory.person_by_email(db, email)
+    if found is None or found.tenant_id != owner.tenant_id:
+        raise InputError(f"Nobody of {domain} signs in as {email!r}; nothing was changed.", error_id="no_person")
+    why = " ".join(reason.split())
+    if not (why and why.isprintable()):
+        raise InputError("The right to originals needs its reason; nothing was changed.", error_id="no_reason")
+    changed = directory.set_originals(db, owner.tenant_id, found.person_id, may == "grant")
+    by = clean_name(getpass.getuser())
+    audit.note(db, clock, owner.tenant_id, None, f"originals_{may}:{why}", found.person_id, by)
+    does = "reads and hears originals" if may == "grant" else "gets only what is not hidden"
+    say(f"{found.name} {does}{'' if changed else ', as before'}.")

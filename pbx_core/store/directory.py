@@ -53,6 +53,7 @@ class Person:
     role: str
     extension: str | None
     password_hash: str
+    originals: bool = False  # may read and hear what is hidden from others
 
 
 def add_tenant(
@@ -205,6 +206,14 @@ def add_person(
     return made
 
 
+def set_originals(engine: sa.Engine, tenant_id: str, person_id: str, may: bool) -> bool:
+    """Give somebody the right to what is hidden from others, or take it; whether that changed anything."""
+    mine = sa.and_(person.c.tenant_id == tenant_id, person.c.person_id == person_id)
+    with engine.begin() as connection:
+        done = connection.execute(sa.update(person).where(mine, person.c.originals != may).values(originals=may))
+    return done.rowcount == 1
+
+
 def person_by_email(engine: sa.Engine, email: str) -> Person | None:
     """An enabled person by e-mail address."""
     return _person(engine, person.c.email == email.strip().lower())
@@ -230,4 +239,6 @@ def _person(engine: sa.Engine, where: sa.ColumnElement[bool]) -> Person | None:
 
 
 def _as_person(row: sa.Row[Any]) -> Person:
-    return Person(row.person_id, row.tenant_id, row.email, row.name, row.role, row.extension, row.password_hash)
+    return Person(
+        row.person_id, row.tenant_id, row.email, row.name, row.role, row.extension, row.password_hash, row.originals
+    )

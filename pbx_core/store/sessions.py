@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pbx_core.clock import Clock
+from pbx_core.domain.redaction import Wishes, wishes_of
+from pbx_core.store import models
 from pbx_core.store.schema import login_attempt, person, web_session
 
 SEEN_EVERY_S = 60.0  # seen_at is renewed at most so often, to spare the disk a write per request
@@ -17,7 +19,8 @@ ATTEMPTS_KEPT_S = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Session:
-    """A live session with the person it belongs to, as he stands now."""
+    """A live session with the person it belongs to, as he stands now. hide: what his tenant wants hidden from him;
+    None: he has the right to originals."""
 
     token_sha256: str
     csrf: str
@@ -29,6 +32,7 @@ class Session:
     email: str
     role: str
     extension: str | None
+    hide: Wishes | None
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def look(engine: sa.Engine, clock: Clock, token_sha256: str, idle_s: float) -> S
             person.c.email,
             person.c.role,
             person.c.extension,
+            person.c.originals,
         )
         .join(person, person.c.person_id == web_session.c.person_id)
         .where(
@@ -88,7 +93,11 @@ def look(engine: sa.Engine, clock: Clock, token_sha256: str, idle_s: float) -> S
     )
     with engine.connect() as connection:
         row = connection.execute(statement).one_or_none()
-    return None if row is None else Session(**row._mapping)
+    if row is None:
+        return None
+    fields = dict(row._mapping)
+    hide = None if fields.pop("originals") else wishes_of(models.active(engine, row.tenant_id)[1])
+    return Session(**fields, hide=hide)
 
 
 def touch(engine: sa.Engine, clock: Clock, session: Session) -> None:

@@ -66,8 +66,17 @@ def test_what_is_older_than_the_tenants_days_goes_with_proof_and_only_his(world:
     heard = world.settings.prompts_dir / hers.tenant_id / "heard" / f"{hers.recording_id}.caller.wav"
     heard.parent.mkdir(parents=True)
     heard.write_bytes(b"decoded for a phone")
+    redacted = [
+        world.settings.redacted_dir / item.tenant_id / f"{item.recording_id}-0123456789abcdef.{form}"
+        for item in (hers, his)
+        for form in ("webm", "m4a")
+    ]
+    for copy in redacted:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(b"a copy with something cut out")
     keeper(world).round()
     assert not heard.exists()
+    assert [copy.exists() for copy in redacted] == [False, False, True, True]
     assert files(world.settings, hers) == [] and len(files(world.settings, his)) == 2
     (proof,) = gone(world.settings)
     assert (proof.recording_id, proof.tenant_id, proof.reason) == (hers.recording_id, hers.tenant_id, "retention")
