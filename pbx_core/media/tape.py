@@ -20,6 +20,7 @@ from pbx_core.settings import Settings
 
 BYTES_PER_S = 16_000  # mono, 8 kHz, 16 bit
 BEHIND_S = 3.0  # a file may lag by its buffer (256 ms) and a busy machine; beyond this sound is being lost
+BEHIND_AT_END_S = 1.0  # of a file on a full disk
 FULL_BYTES = 1 << 20  # less free than this: the disk is what is wrong
 HEADER_BYTES = 44  # of the WAV files that the engine writes
 FINISH_S = 2.0  # the engine closes files in its media clock, 6 to 20 ms after it was told to
@@ -95,19 +96,25 @@ class Tape:
 
     def check(self) -> str | None:
         """A new fault, if the files grow slower than time passes."""
-        if not self.runs or self.faults:
+        if not self.runs or self.faults or (party := self._behind(BEHIND_S)) is None:
             return None
+        self.faults.append("disk_full" if self._disk_full() else f"write_error: {FILES[party]} does not grow")
+        return self.faults[-1]
+
+    def _behind(self, seconds: float) -> Party | None:
+        """Whose file lacks more than so many seconds."""
         now = self.clock.monotonic()
         for party, started in self.started.items():
             try:
                 have = (self.folder / FILES[party]).stat().st_size
             except OSError:
                 have = 0
-            if have < (now - started - BEHIND_S) * BYTES_PER_S:
-                full = shutil.disk_usage(self.folder.parent).free < FULL_BYTES
-                self.faults.append("disk_full" if full else f"write_error: {FILES[party]} does not grow")
-                return self.faults[-1]
+            if have < (now - started - seconds) * BYTES_PER_S:
+                return party
         return None
+
+    def _disk_full(self) -> bool:
+        return shutil.disk_usage(self.folder.parent).free < FULL_BYTES
 
     def pause(self) -> None:
         """Exact silence from now on; harmless when it is so already."""
@@ -127,6 +134,8 @@ class Tape:
 
     def stop(self) -> None:
         """Close the files; the engine finishes them within some milliseconds."""
+        if not self.faults and self._disk_full() and self._behind(BEHIND_AT_END_S) is not None:
+            self.faults.append("disk_full")  # later nobody could tell
         self.stopped_mono_s = self.clock.monotonic()
         self._note_pause()
         for handle in self.segment.handles.values():
