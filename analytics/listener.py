@@ -19,11 +19,10 @@ from pbx_core.clock import Clock
 from pbx_core.domain.model_speech import Speech
 from pbx_core.errors import ConfigError, InputError
 from pbx_core.settings import Settings
-from pbx_core.store import directory, live, livetext
+from pbx_core.store import directory, jobcontrol, live, livetext
 from pbx_core.store import following as wishes
 from pbx_core.store import models as exchange
 from pbx_core.store.livetext import LiveText, State
-from pbx_core.store.schema import untranscribed_call
 
 WANTED_S = 1.0  # between looks at what is wanted
 MODEL_RETRY_S = 10.0  # a missing speech model is looked for again after so long
@@ -106,16 +105,10 @@ class Listener:
                 continue
             recording_id = str(call.detail.get("recording_id", ""))
             _, model = exchange.active(self._db, asked.tenant_id)
-            if recording_id and model.speech.transcribe and not self._is_private(asked.tenant_id, asked.call_id):
+            private = jobcontrol.forbidden(self._db, asked.tenant_id, asked.call_id)
+            if recording_id and model.speech.transcribe and not private:
                 out.append((asked.tenant_id, recording_id, model.speech))
         return out
-
-    def _is_private(self, tenant_id: str, call_id: str) -> bool:
-        """Whether somebody wished that nobody reads this call."""
-        c = untranscribed_call.c
-        with self._db.connect() as connection:
-            found = sa.select(sa.exists().where(c.tenant_id == tenant_id, c.call_id == call_id))
-            return bool(connection.scalar(found))
 
     def _begin(self, key: Key, speech: Speech) -> None:
         try:

@@ -20,6 +20,11 @@ def review() -> st.Page:
     return st.Page(VIEWS / "review.py", title="Review", url_path="review", visibility="hidden")
 
 
+def live() -> st.Page:
+    """The calls that run now, and the words of one of them."""
+    return st.Page(VIEWS / "live.py", title="Live", url_path="live")
+
+
 def overview() -> st.Page:
     """The figures."""
     return st.Page(VIEWS / "overview.py", title="Overview", url_path="overview")
@@ -27,4 +32,4 @@ def overview() -> st.Page:
 
 def navigation() -> list[st.Page]:
     """All of them, in the order of the menu."""
-    return [calls(), overview(), review()]
+    return [calls(), live(), overview(), review()]

@@ -57,6 +57,11 @@ def calls(rows: list[dict[str, Any]], names: dict[str, str], query: str, time_zo
     return wish
 
 
+def live(call_id: str, time_zone: str) -> None:
+    """The running calls; call_id: the one to open first, "" none."""
+    _mount("live", "live", {"call_id": call_id, "time_zone": time_zone})
+
+
 def bar(pages: list[tuple[str, str]], here: str, name: str, role: str, tenant: str) -> str | None:
     """The bar above every page: (path, title) of where one can go, who is signed in, and the way out. Returns the
     path of the page that was asked for, or None."""

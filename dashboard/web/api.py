@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from analytics import queries
-from dashboard.web import access, edits, filters, plain, progress, transcribing, transcripts
+from dashboard.web import access, edits, filters, live, plain, progress, transcribing, transcripts
 from dashboard.web.answers import Signed, Writing, answer, no_call, problem
 from dashboard.web.context import Context
 from pbx_core.domain import records
@@ -39,6 +39,7 @@ def build(context: Context) -> FastAPI:
     _comments(api, context)
     edits.routes(api, context)
     transcripts.routes(api, context)
+    live.routes(api, context)
     transcribing.routes(api, context)
     return api
 
