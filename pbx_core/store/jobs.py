@@ -240,7 +240,8 @@ class JobView:
 
 
 def look(engine: sa.Engine, clock: Clock, kind: str, job_id: str) -> JobView | None:
-    """How a job stands, None when there is none. The position counts the jobs of all tenants before it."""
+    """How a job stands, None when there is none. The position counts the jobs of all tenants that go before it as
+    things stand now."""
     columns = (job.c.tenant_id, job.c.state, job.c.tries, job.c.reason, job.c.priority, job.c.not_before)
     with engine.connect() as connection:
         row = connection.execute(sa.select(*columns).where(job.c.kind == kind, job.c.job_id == job_id)).one_or_none()

@@ -140,8 +140,8 @@ def retry(data: Path, domain: str, everybody: bool, recording_ids: tuple[str, ..
 
 
 def _whose(db: sa.Engine, domain: str, everybody: bool, recording_ids: tuple[str, ...] = ()) -> str | None:
-    """The tenant meant, None for every one; InputError unless exactly one thing was said."""
-    if bool(domain) == everybody and not (recording_ids and not everybody):
+    """The tenant meant, None for every one; InputError unless it is clear."""
+    if everybody == bool(domain or recording_ids):
         raise InputError(
             "Say whose jobs: --tenant with a domain, or --all, or recordings; nothing was changed.", error_id="whose"
         )

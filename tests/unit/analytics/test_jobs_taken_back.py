@@ -63,3 +63,14 @@ def test_releasing_what_another_has_by_now_changes_nothing(world: World) -> None
     view = jobs.look(world.db, world.clock, "transcribe", "r1")
     assert view is not None
     assert view.state == "leased"
+
+
+def test_what_was_interrupted_twice_waits_and_lets_its_neighbours_go_first(world: World) -> None:
+    enqueued(world, "poison")
+    enqueued(world, "good")
+    for _ in range(2):
+        taken = jobs.lease(world.db, world.clock, "transcribe", f"transcribe-0/{a_dead_pid()}", LEASE_S)
+        assert taken is not None and taken.job_id == "poison"
+        assert jobs.release_dead(world.db, world.clock, "transcribe", "transcribe-0") == 1
+    after = jobs.lease(world.db, world.clock, "transcribe", "transcribe-0/x", LEASE_S)
+    assert after is not None and after.job_id == "good"
