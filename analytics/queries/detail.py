@@ -24,6 +24,8 @@ from pbx_core.domain.records import (
     PartyTurns,
     RecordingGone,
     RecordingRecord,
+    RedactedSpan,
+    RedactionRecord,
     TrackerHit,
     TranscriptRecord,
     TurnsRecord,
@@ -69,6 +71,14 @@ _MEANING_PARTS: dict[str, tuple[str, type[Any]]] = {  # field → table, record
     "items": ("item_heard", ItemHeard),
     "extracts": ("extract", Extract),
 }
+_REDACTION = """
+    SELECT * FROM lk.main.redaction
+    WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id
+"""
+_REDACTED_SPANS = """
+    SELECT * FROM lk.main.redacted_span
+    WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id ORDER BY position
+"""
 _RECORDING = """
     SELECT r.* FROM lk.main.recording AS r
     WHERE r.tenant_id = $tenant_id AND r.recording_id = $recording_id
@@ -103,7 +113,7 @@ def call(reader: Reader, scope: Scope, call_id: str, recording_id: str | None = 
     kept = next((r for r in stored if r.recording_id == chosen), None)
     own["recording_id"] = chosen
     found = _turns(reader, own), _transcript(reader, own)
-    return CallDetail(cdr, kept, *found, events, stored, gone, _meaning(reader, own))
+    return CallDetail(cdr, kept, *found, events, stored, gone, _meaning(reader, own), _redaction(reader, own))
 
 
 def recording(reader: Reader, scope: Scope, recording_id: str) -> RecordingRecord | None:
@@ -113,6 +123,20 @@ def recording(reader: Reader, scope: Scope, recording_id: str) -> RecordingRecor
     if not found or reader.rows(_GONE_ONE, {"tenant_id": scope.tenant_id, "recording_id": recording_id}):
         return None
     return _record(RecordingRecord, found[0])
+
+
+def parts(
+    reader: Reader, scope: Scope, call_id: str, recording_id: str
+) -> tuple[TurnsRecord | None, TranscriptRecord | None, MeaningRecord | None]:
+    """What was made of one recording; for who has found it within the scope."""
+    own = {"tenant_id": scope.tenant_id, "call_id": call_id, "recording_id": recording_id}
+    return _turns(reader, own), _transcript(reader, own), _meaning(reader, own)
+
+
+def words(reader: Reader, kept: RecordingRecord) -> tuple[TranscriptRecord | None, RedactionRecord | None]:
+    """What was heard in a recording and what of it is to be hidden; None where it is not there (yet)."""
+    own = {"tenant_id": kept.tenant_id, "call_id": kept.call_id, "recording_id": kept.recording_id}
+    return _transcript(reader, own), _redaction(reader, own)
 
 
 def _turns(reader: Reader, own: dict[str, Any]) -> TurnsRecord | None:
@@ -139,6 +163,14 @@ def _meaning(reader: Reader, own: dict[str, Any]) -> MeaningRecord | None:
         for name, (table, kind) in _MEANING_PARTS.items()
     }
     return _record(MeaningRecord, found[0], **parts)
+
+
+def _redaction(reader: Reader, own: dict[str, Any]) -> RedactionRecord | None:
+    found = reader.rows(_REDACTION, own)
+    if not found:
+        return None
+    spans = tuple(_record(RedactedSpan, r) for r in reader.rows(_REDACTED_SPANS, own))
+    return _record(RedactionRecord, found[0], spans=spans)
 
 
 def _list(text: str) -> tuple[Any, ...]:

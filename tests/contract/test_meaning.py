@@ -5,22 +5,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from analytics import queries
+from analytics.meaning.command import command as meaning_command
 from analytics.meaning.record import Heard, meaning
-from analytics.queries import CallFilter, Scope
+from analytics.queries import CallFilter, Scope, topics
 from ingest import command
 from pbx_core.clock import SystemClock
+from pbx_core.domain.model import Model
 from pbx_core.domain.model_speech import Speech, SpeechRule, Tracker
 from pbx_core.domain.records import Disposition, MeaningRecord, Party
 from pbx_core.feed import Journal
 from pbx_core.settings import Settings, load
-from pbx_core.store import directory, engine
+from pbx_core.store import directory, engine, models
 from tests.support import facts
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -117,3 +120,46 @@ def test_an_agent_finds_his_own_calls_only(place: Place) -> None:
     assert list(own.frame.call_id) == [first.cdr.call_id]
     assert queries.call(place.reader, Scope(place.acme.tenant_id, "103"), place.calls[1].cdr.call_id) is None
     assert queries.call(place.reader, Scope(place.birch.tenant_id), first.cdr.call_id) is None
+
+
+def test_wishes_of_today_are_applied_to_calls_of_yesterday_once(place: Place) -> None:
+    model = Model(speech=replace(WISHES, rules=(SpeechRule("joy", ("not tracker:refund",), tag="joy"),)))
+    models.apply(place.db, SystemClock(), place.acme.tenant_id, model, "test", "")
+
+    def run() -> str:
+        arguments = ["--tenant", "acme.test", "--days", "3660"]
+        done = CliRunner().invoke(meaning_command, arguments, obj=place.settings.data, catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.output
+
+    assert "3 of 3 recordings came out differently" in run()
+    command.load_all(command.Loop(place.settings, SystemClock(), place.db))
+    assert place.listed(tag="joy") == [place.calls[2].cdr.call_id]
+    assert place.listed(tag="fury") == place.listed(alert=True) == []
+    detail = queries.call(place.reader, Scope(place.acme.tenant_id), place.calls[1].cdr.call_id)
+    assert detail and detail.meaning
+    assert [hit.quote for hit in detail.meaning.hits] == ["refund", "ridiculous"]
+    assert "0 of 3 recordings" in run()
+    untouched = queries.calls(place.reader, Scope(place.birch.tenant_id), CallFilter(tag="fury"))
+    assert len(untouched.frame) == 1
+
+
+def test_topics_compare_two_weeks_of_one_tenant(place: Place) -> None:
+    clock, rng = SystemClock(), random.Random(7)
+    later = NOW + timedelta(days=60)
+    calls = []
+    for week, said in ((1, "the kettles leak"), (2, "the parcel came")):
+        for i in range(25):
+            text = said if i < 20 else "a reason of another sort"
+            at = later - timedelta(days=7 * week) + timedelta(hours=i + 1)
+            calls.append(facts.make_call(rng, place.acme, at, disposition=Disposition.ANSWERED, said=[text, "kettle"],
+                                         recorded=True, caller="101", callee="102"))  # fmt: skip
+    found = [meaning(Heard(c.transcript, c.turns, Party.CALLEE, "internal"), Speech()) for c in calls]  # type: ignore[arg-type]
+    write(place.settings, clock, found)
+    facts.write(place.settings, clock, calls)
+    command.load_all(command.Loop(place.settings, clock, place.db))
+    compared = topics.rising(place.reader, Scope(place.acme.tenant_id), later)
+    assert compared.of == {"en": (25, 25)}
+    assert [(t.counted.term, t.counted.calls, t.counted.calls_before) for t in compared.topics] == [("leak", 20, 0)]
+    assert topics.rising(place.reader, Scope(place.birch.tenant_id), later).of == {}
+    assert topics.rising(place.reader, Scope(place.acme.tenant_id, "103"), later).of == {}
