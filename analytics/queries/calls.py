@@ -17,14 +17,14 @@ LIMIT_MAX = 500  # calls on a page
 _OLDER = """
     SELECT call_id, started_at
     FROM chosen($tenant_id, $extension, $since, $until, $number, $disposition, $min_talk_s, $recorded, $said, $tag,
-                $alert)
+                $alert, $originals, $wishes)
     WHERE started_at <= $from_at AND (started_at < $from_at OR call_id < $from_id)
     ORDER BY started_at DESC, call_id DESC LIMIT $n
 """
 _NEWER = """
     SELECT call_id, started_at
     FROM chosen($tenant_id, $extension, $since, $until, $number, $disposition, $min_talk_s, $recorded, $said, $tag,
-                $alert)
+                $alert, $originals, $wishes)
     WHERE started_at >= $from_at AND (started_at > $from_at OR call_id > $from_id)
     ORDER BY started_at, call_id LIMIT $n
 """

@@ -23,9 +23,23 @@ _MACROS = (
            OR call_id IN (SELECT l.call_id FROM lk.main.leg AS l
                           WHERE l.tenant_id = tenant AND l.number = ext AND l.answered_at IS NOT NULL))
     """,
+    # Utterances by whose words somebody may find a call: all with the right to originals. Without it those in which
+    # nothing is hidden, and while his tenant wants something hidden (wishes_) only of recordings that were looked
+    # through for just that, and not those that people rewrote since.
+    """
+    CREATE MACRO memory.main.readable(tenant, originals_, wishes_) AS TABLE
+    SELECT u.* FROM lk.main.utterance AS u
+    WHERE u.tenant_id = tenant AND (originals_ OR (
+        u.utterance_id NOT IN (SELECT s.utterance_id FROM lk.main.redacted_span AS s WHERE s.tenant_id = tenant)
+        AND (wishes_ IS NULL OR (
+            u.recording_id IN (SELECT r.recording_id FROM lk.main.redaction AS r
+                               WHERE r.tenant_id = tenant AND r.status = 'done' AND r.wishes_sha256 = wishes_)
+            AND u.utterance_id NOT IN (SELECT split_part(e.utterance_id, '.', 1) FROM lk.main.transcript_edit AS e
+                                       WHERE e.tenant_id = tenant AND e.kind = 'text')))))
+    """,
     """
     CREATE MACRO memory.main.chosen(tenant, ext, since_, until_, number_, disposition_, min_talk_s_, recorded_, said_,
-                                    tag_, alert_) AS TABLE
+                                    tag_, alert_, originals_, wishes_) AS TABLE
     SELECT * FROM scoped(tenant, ext, since_, until_)
     WHERE (number_ IS NULL OR contains(caller_number, number_) OR contains(callee_number, number_)
            OR contains(answered_by, number_))
@@ -33,8 +47,7 @@ _MACROS = (
       AND (min_talk_s_ IS NULL OR talk_s >= min_talk_s_)
       AND (recorded_ IS NULL OR recorded_ = (recording_id IS NOT NULL))
       AND (said_ IS NULL OR call_id IN (
-        SELECT u.call_id FROM lk.main.utterance AS u
-        WHERE u.tenant_id = tenant AND contains(lower(u.text), lower(said_))))
+        SELECT u.call_id FROM readable(tenant, originals_, wishes_) AS u WHERE contains(lower(u.text), lower(said_))))
       AND (tag_ IS NULL OR call_id IN (
         SELECT m.call_id FROM lk.main.meaning AS m
         WHERE m.tenant_id = tenant AND list_contains(from_json(m.tags, '["VARCHAR"]'), tag_)))
@@ -52,16 +65,20 @@ _MACROS = (
       ON u.tenant_id = tenant AND u.call_id = last.call_id AND u.utterance_id = split_part(last.utterance_id, '.', 1)
     WHERE last.text IS NOT NULL AND ends_with(last.utterance_id, left(md5(u.text), 8))
     """,
-    # every word of every transcript as it stands now
+    # every word of every transcript as it stands now, with whose it is
     r"""
     CREATE MACRO memory.main.words_now(tenant) AS TABLE
-    SELECT h.call_id, h.recording_id, h.utterance_id, h.position, h.party, h.term FROM lk.main.utterance_term AS h
-    WHERE h.tenant_id = tenant AND NOT EXISTS (
-        SELECT 1 FROM edited(tenant) AS e WHERE e.kind = 'text' AND e.utterance_id = h.utterance_id)
-    UNION ALL
-    SELECT call_id, recording_id, utterance_id, generate_subscripts(words, 1), heard_party, unnest(words)
-    FROM (SELECT *, regexp_extract_all(replace(lower(text), 'ё', 'е'), '[\p{L}\p{N}]+') AS words
-          FROM edited(tenant) WHERE kind = 'text')
+    WITH e AS MATERIALIZED (SELECT * FROM edited(tenant)),
+    rewritten AS (SELECT *, regexp_extract_all(replace(lower(text), 'ё', 'е'), '[\p{L}\p{N}]+') AS words
+                  FROM e WHERE kind = 'text'),
+    said AS (
+        SELECT h.call_id, h.recording_id, h.utterance_id, h.position, h.party, h.term FROM lk.main.utterance_term AS h
+        WHERE h.tenant_id = tenant AND h.utterance_id NOT IN (SELECT w.utterance_id FROM rewritten AS w)
+        UNION ALL
+        SELECT call_id, recording_id, utterance_id, generate_subscripts(words, 1), heard_party, unnest(words)
+        FROM rewritten)
+    SELECT said.* REPLACE (coalesce(m.party, said.party) AS party)
+    FROM said LEFT JOIN (SELECT * FROM e WHERE kind = 'party') AS m USING (utterance_id)
     """,
 )
 

@@ -15,9 +15,11 @@ from pbx_core.domain.records import (
     MeaningRecord,
     RecordingGone,
     RecordingRecord,
+    RedactionRecord,
     TranscriptRecord,
     TurnsRecord,
 )
+from pbx_core.domain.redaction import Wishes
 from pbx_core.errors import InputError
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,10 +29,12 @@ TEXT_CHARS_MAX = 200  # of a filter's text; longer ones are refused
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose calls: a tenant's, or (for an agent) those of his extension only."""
+    """Whose calls: a tenant's, or (for an agent) those of his extension only. hide: what is not to be found by its
+    words; None: nothing, he has the right to originals."""
 
     tenant_id: str
     extension: str | None = None
+    hide: Wishes | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class CallDetail:
     recordings: tuple[RecordingRecord, ...] = ()
     gone: tuple[RecordingGone, ...] = ()
     meaning: MeaningRecord | None = None
+    redaction: RedactionRecord | None = None
 
 
 def parameters(scope: Scope, flt: CallFilter) -> dict[str, Any]:
@@ -96,6 +101,7 @@ def parameters(scope: Scope, flt: CallFilter) -> dict[str, Any]:
         "min_talk_s": flt.min_talk_s,
         "recorded": flt.recorded,
         "said": flt.said or None,
+        **readable_parameters(scope),
         "tag": flt.tag or None,
         "alert": flt.alert,
     }
@@ -106,6 +112,14 @@ def scope_parameters(scope: Scope) -> dict[str, Any]:
     if not scope.tenant_id:
         raise InputError("A query needs a tenant.", error_id="no_tenant")
     return {"tenant_id": scope.tenant_id, "extension": scope.extension}
+
+
+def readable_parameters(scope: Scope) -> dict[str, Any]:
+    """Bound parameters of the macro `readable`."""
+    return {
+        "originals": scope.hide is None,
+        "wishes": scope.hide.sha256 if scope.hide is not None and scope.hide.any else None,
+    }
 
 
 def period(scope: Scope, since: datetime, until: datetime) -> dict[str, Any]:

@@ -12,8 +12,13 @@ NO_EXTENSION = "-"  # matches no number: an agent without an extension sees noth
 def scope(session: Session) -> Scope:
     """The calls this person may see."""
     if session.role in ("owner", "manager", "analyst"):
-        return Scope(session.tenant_id)
-    return Scope(session.tenant_id, session.extension or NO_EXTENSION)
+        return Scope(session.tenant_id, hide=session.hide)
+    return Scope(session.tenant_id, session.extension or NO_EXTENSION, session.hide)
+
+
+def may_see_originals(session: Session) -> bool:
+    """Whether this person reads and hears what is hidden from others. No role has it: it is given to a person."""
+    return session.hide is None
 
 
 def may_comment(session: Session) -> bool:
