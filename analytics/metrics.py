@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MetricDefinition:
-    """One figure. unit: calls, share (0..1), s, MOS, recordings. `nothing` is said when the denominator is 0."""
+    """One figure. unit: calls, share (0..1), s, MOS, recordings, /min. `nothing` is said when the denominator is 0."""
 
     metric_id: str
     version: str
@@ -46,6 +46,8 @@ NO_ANSWERED = "no answered calls in this period"
 NO_MOS = "no leg with media quality in this period"
 NO_RECORDINGS = "no recordings in this period"
 NO_SPEECH = "no recording with measured speech in this period"
+NO_OUTSIDE = "no measured conversation with somebody outside in this period"
+NOT_OUTSIDE = "internal calls, calls that the system placed, recordings of one channel"
 
 REGISTRY: tuple[MetricDefinition, ...] = (
     MetricDefinition(
@@ -150,8 +152,55 @@ REGISTRY: tuple[MetricDefinition, ...] = (
         "share",
         "caller_ratio_sum",
         "caller_ratio_calls",
-        "recordings in which nobody speaks; silence",
+        "recordings in which nobody speaks; recordings of one channel; silence",
         "Mean over recordings of caller's speech / speech of both.",
+        NO_SPEECH,
+    ),
+    MetricDefinition(
+        "agent_talk_ratio_mean",
+        "1",
+        "Our share of speech",
+        "share",
+        "agent_ratio_sum",
+        "agent_ratio_calls",
+        f"{NOT_OUTSIDE}; recordings in which nobody speaks; silence",
+        "Talk ratio: mean over recordings of our side's speech / speech of both. Our side is the callee of a call from "
+        "outside and the caller of a call to outside.",
+        NO_OUTSIDE,
+    ),
+    MetricDefinition(
+        "agent_patience_s_mean",
+        "1",
+        "Our patience",
+        "s",
+        "agent_patience_sum_s",
+        "agent_patience_calls",
+        f"{NOT_OUTSIDE}; recordings in which our side never answers after a gap; answers that cut in",
+        "Mean over recordings of the median gap between the customer's last word and our side's first. Backchannels "
+        "(under 1 s, inside the other's speech) are no answer.",
+        NO_OUTSIDE,
+    ),
+    MetricDefinition(
+        "interactivity_mean",
+        "1",
+        "Changes of the speaker",
+        "/min",
+        "interactivity_sum",
+        "interactivity_calls",
+        "recordings in which nobody speaks, under 10 s, or of one channel whose voices could not be told apart; "
+        "backchannels",
+        "Interactivity: mean over recordings of changes of the speaker / minutes recorded.",
+        NO_SPEECH,
+    ),
+    MetricDefinition(
+        "non_talk_share",
+        "1",
+        "Long silences",
+        "share",
+        "non_talk_s",
+        "non_talk_duration_s",
+        "silences under 3 s; recordings not measured yet",
+        "Seconds inside silences of at least 3 s / seconds recorded, all recordings together.",
         NO_SPEECH,
     ),
     MetricDefinition(

@@ -18,13 +18,16 @@ def plain(text: str) -> str:
 
 
 def number(value: float | None, unit: str) -> str:
-    """A figure with its unit: share 0..1 as per cent, seconds as h:mm:ss or s, MOS with two digits, else a count."""
+    """A figure with its unit: share 0..1 as per cent, seconds as h:mm:ss or s, MOS with two digits, a rate
+    per minute with one, else a count."""
     if value is None:
         return "–"
     if unit == "share":
         return f"{value * 100:.1f} %"
     if unit == "s":
         return seconds(value)
+    if unit == "/min":
+        return f"{value:.1f} /min"
     if unit == "MOS":
         return f"{value:.2f}"
     return f"{value:,.0f}".replace(",", "\u2009")

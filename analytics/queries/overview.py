@@ -27,12 +27,16 @@ _TOTALS = """
         WHERE tr.tenant_id = $tenant_id
     ),
     s AS (
-        SELECT duration_s, silence_s FROM lk.main.turns AS tu SEMI JOIN r USING (call_id, recording_id)
+        SELECT call_id, recording_id, duration_s, silence_s, non_talk_s, interactivity, channels
+        FROM lk.main.turns AS tu SEMI JOIN r USING (call_id, recording_id)
         WHERE tu.tenant_id = $tenant_id
     ),
     p AS (
-        SELECT talk_ratio FROM lk.main.party_turns AS pt SEMI JOIN r USING (call_id, recording_id)
-        WHERE pt.tenant_id = $tenant_id AND pt.party = 'caller' AND pt.talk_ratio IS NOT NULL
+        SELECT pt.party, pt.talk_ratio, pt.patience_s,
+               coalesce(pt.party = CASE c.direction WHEN 'inbound' THEN 'callee' WHEN 'outbound' THEN 'caller' END,
+                        false) AS agent
+        FROM lk.main.party_turns AS pt JOIN s USING (call_id, recording_id) JOIN c USING (call_id)
+        WHERE pt.tenant_id = $tenant_id AND s.channels = 2
     )
     SELECT
         (SELECT count(*) FROM c) AS calls,
@@ -48,8 +52,16 @@ _TOTALS = """
         (SELECT count(*) FROM t WHERE status IN ('done', 'empty')) AS transcripts_done,
         (SELECT coalesce(sum(silence_s), 0) FROM s) AS silence_s,
         (SELECT coalesce(sum(duration_s), 0) FROM s) AS turns_duration_s,
-        (SELECT coalesce(sum(talk_ratio), 0) FROM p) AS caller_ratio_sum,
-        (SELECT count(*) FROM p) AS caller_ratio_calls
+        (SELECT coalesce(sum(non_talk_s), 0) FROM s) AS non_talk_s,
+        (SELECT coalesce(sum(duration_s), 0) FROM s WHERE non_talk_s IS NOT NULL) AS non_talk_duration_s,
+        (SELECT coalesce(sum(interactivity), 0) FROM s) AS interactivity_sum,
+        (SELECT count(interactivity) FROM s) AS interactivity_calls,
+        (SELECT coalesce(sum(talk_ratio), 0) FROM p WHERE party = 'caller') AS caller_ratio_sum,
+        (SELECT count(talk_ratio) FROM p WHERE party = 'caller') AS caller_ratio_calls,
+        (SELECT coalesce(sum(talk_ratio), 0) FROM p WHERE agent) AS agent_ratio_sum,
+        (SELECT count(talk_ratio) FROM p WHERE agent) AS agent_ratio_calls,
+        (SELECT coalesce(sum(patience_s), 0) FROM p WHERE agent) AS agent_patience_sum_s,
+        (SELECT count(patience_s) FROM p WHERE agent) AS agent_patience_calls
 """
 
 

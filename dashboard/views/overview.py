@@ -39,11 +39,12 @@ def explain(metric: queries.MetricValue) -> None:
     if metric.reason:
         st.text(f"No value: {metric.reason}")
     above = formatting.number(metric.numerator, "s" if metric.unit == "s" else "")
-    if metric.unit == "MOS" or metric.metric_id.endswith("ratio_mean"):
+    if metric.unit in ("MOS", "/min") or metric.metric_id.endswith("ratio_mean"):
         above = f"{metric.numerator:.2f}" if metric.numerator is not None else "–"
-    if metric.metric_id == "silence_share":
+    of_seconds = metric.metric_id in ("silence_share", "non_talk_share")
+    if of_seconds:
         above = formatting.number(metric.numerator, "s")
-    below_unit = "s" if metric.metric_id == "silence_share" else ""
+    below_unit = "s" if of_seconds else ""
     if metric.denominator is None:
         st.text(f"Total: {above}")
     else:

@@ -50,8 +50,15 @@ def office(tmp_path_factory) -> Iterator[Office]:
     for tenant, count in ((acme, 60), (birch, 25)):
         calls = facts.make_calls(tenant, count, since=SINCE, until=NOON, seed=1)
         rng = random.Random(tenant.tenant_id)
-        for text in ("Please send the INVOICE for 100% wool_socks", "Здравствуйте, счёт пришёл", "plain"):
-            calls.append(facts.make_call(rng, tenant, NOON, disposition=Disposition.ANSWERED, said=[text, "okay"]))
+        for text, direction in (
+            ("Please send the INVOICE for 100% wool_socks", "inbound"),
+            ("Здравствуйте, счёт пришёл", "outbound"),
+            ("plain", "internal"),
+        ):
+            call = facts.make_call(
+                rng, tenant, NOON, disposition=Disposition.ANSWERED, said=[text, "okay"], recorded=True
+            )
+            calls.append(replace(call, cdr=replace(call.cdr, direction=direction)))
         facts.write(settings, clock, calls)
         made[tenant.tenant_id] = sorted(calls, key=lambda c: (c.cdr.started_at, c.cdr.call_id), reverse=True)
     command.load_all(command.Loop(settings, clock, db))
@@ -262,6 +269,20 @@ def test_the_overview_counts_what_the_records_say(office):
     assert figures["recording_ok_share"].numerator == sum(1 for c in recordings if c.recording.quality == "ok")
     for figure in figures.values():
         assert figure.definition and figure.exclusions and figure.version and figure.reason is None
+
+
+def test_our_side_is_the_callee_of_calls_from_outside_and_the_caller_of_calls_to_outside(office):
+    figures = {m.metric_id: m for m in queries.overview(office.reader, office.scope(), SINCE, UNTIL)}
+    ours = {"inbound": 1, "outbound": 0}
+    told = [(c.turns, ours[c.cdr.direction]) for c in office.calls[office.acme.tenant_id] if c.cdr.direction in ours]
+    shares = [turns.parties[side].talk_ratio for turns, side in told]
+    assert figures["agent_talk_ratio_mean"].denominator == len(told) == 2
+    assert figures["agent_talk_ratio_mean"].value == pytest.approx(sum(shares) / 2)
+    gaps = [turns.parties[side].patience_s for turns, side in told if turns.parties[side].patience_s is not None]
+    assert figures["agent_patience_s_mean"].value == pytest.approx(sum(gaps) / len(gaps))
+    per_minute = [c.turns.interactivity for c in office.calls[office.acme.tenant_id] if c.turns]
+    per_minute = [value for value in per_minute if value is not None]
+    assert figures["interactivity_mean"].value == pytest.approx(sum(per_minute) / len(per_minute))
 
 
 def test_a_figure_over_nothing_is_none_and_says_why(office):

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from analytics import turns
 from pbx_core.clock import Clock, uuid7_hex
 from pbx_core.domain.records import (
     CallEventRecord,
@@ -25,7 +26,6 @@ from pbx_core.domain.records import (
     Disposition,
     LegRecord,
     Party,
-    PartyTurns,
     RecordingRecord,
     TranscriptRecord,
     TurnsRecord,
@@ -318,30 +318,15 @@ def _utterances(rng: random.Random, recording: RecordingRecord, said: Sequence[s
 
 
 def _turns(recording: RecordingRecord, utterances: Sequence[Utterance]) -> TurnsRecord:
-    by_party = {p: [u for u in utterances if u.party is p] for p in Party}
-    talk = {p: round(sum(u.end_s - u.start_s for u in us), 3) for p, us in by_party.items()}
-    both = sum(talk.values())
-    return TurnsRecord(
-        recording_id=recording.recording_id,
-        call_id=recording.call_id,
-        tenant_id=recording.tenant_id,
-        version="turns-1",
-        duration_s=recording.duration_s,
-        silence_s=round(recording.duration_s - both, 3),
-        overlap_s=0.0,
-        parties=tuple(
-            PartyTurns(
-                party=p,
-                talk_s=talk[p],
-                talk_ratio=round(talk[p] / both, 4) if both else None,
-                longest_monologue_s=max((round(u.end_s - u.start_s, 3) for u in by_party[p]), default=0.0),
-                interruptions=0,
-                interruption_s=0.0,
-                turns=len(by_party[p]),
-                segments=tuple((u.start_s, u.end_s) for u in by_party[p]),
-            )
-            for p in Party
-        ),
+    caller, callee = (tuple((u.start_s, u.end_s) for u in utterances if u.party is p) for p in Party)
+    return turns.measure(
+        recording.recording_id,
+        recording.call_id,
+        recording.tenant_id,
+        recording.duration_s,
+        caller,
+        callee,
+        (-24.5 if caller else None, -21.0 if callee else None),
     )
 
 

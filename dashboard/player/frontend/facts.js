@@ -76,9 +76,15 @@ export function measures(detail) {
     return node;
   }
   const [caller, callee] = ["caller", "callee"].map((p) => turns.parties.find((t) => t.party === p));
+  if (turns.reason) node.append(el("p", { class: "warn" }, turns.reason));
+  if (!turns.parties.length) {
+    node.append(el("p", { class: "soft" }, silences(turns)));
+    return node;
+  }
+  const names = turns.channels === 1 ? ["Voice A", "Voice B"] : ["Caller", "Callee"];
   if (caller?.talk_ratio !== null && callee?.talk_ratio !== null && caller && callee)
     node.append(
-      el("div", { class: "bar", role: "img", "aria-label": `Caller talks ${percent(caller.talk_ratio)}, callee ${percent(callee.talk_ratio)}` },
+      el("div", { class: "bar", role: "img", "aria-label": `${names[0]} talks ${percent(caller.talk_ratio)}, ${names[1]} ${percent(callee.talk_ratio)}` },
         part("caller", caller.talk_ratio), part("callee", callee.talk_ratio)),
     );
   const row = (name, a, b) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, a), el("td", {}, b));
@@ -87,20 +93,36 @@ export function measures(detail) {
     el(
       "table",
       {},
-      el("thead", {}, el("tr", {}, el("td", {}), el("th", { class: "voice caller", scope: "col" }, "Caller"), el("th", { class: "voice callee", scope: "col" }, "Callee"))),
+      el("thead", {}, el("tr", {}, el("td", {}), el("th", { class: "voice caller", scope: "col" }, names[0]), el("th", { class: "voice callee", scope: "col" }, names[1]))),
       el(
         "tbody",
         {},
         both("Talking", (p) => span(p?.talk_s)),
         both("Turns", (p) => String(p?.turns ?? "–")),
         both("Longest turn", (p) => span(p?.longest_monologue_s)),
-        both("Interrupts", (p) => (p ? `${p.interruptions}×` : "–")),
+        both("Interrupts", (p) => known(p?.interruptions, (n) => `${n}×`, "One channel cannot tell.")),
+        both("Answers after", (p) => known(p?.patience_s, span, "Never spoke after a gap that the other left.")),
+        both("Loudness", (p) => known(p?.loudness_dbfs, (db) => number(db, 1, " dBFS"), "Said nothing.")),
         row("Words per minute", number(transcript?.caller_words_per_minute ?? null, 0), number(transcript?.callee_words_per_minute ?? null, 0)),
       ),
     ),
-    el("p", { class: "soft" }, `Silence ${span(turns.silence_s)}, both at once ${span(turns.overlap_s)}.`),
+    el("p", { class: "soft" }, silences(turns)),
   );
   return node;
+}
+
+/** A figure, or a dash that says why there is none. */
+function known(value, show, why) {
+  return (value ?? null) === null ? el("span", { title: why }, "–") : show(value);
+}
+
+function silences(turns) {
+  const said = [`Silence ${span(turns.silence_s)}`];
+  if ((turns.non_talk_s ?? null) !== null)
+    said.push(`${span(turns.non_talk_s)} of it (${percent(turns.duration_s ? turns.non_talk_s / turns.duration_s : 0)} of the recording) in pauses of 3 s and more`);
+  if (turns.overlap_s !== null) said.push(`both at once ${span(turns.overlap_s)}`);
+  const pace = (turns.interactivity ?? null) === null ? "" : ` The speaker changes ${number(turns.interactivity, 1)} times a minute.`;
+  return `${said.join(", ")}.${pace}`;
 }
 
 function part(name, share) {
