@@ -49,11 +49,18 @@ class Corrected:
 
 def correct(heard: TranscriptRecord, edits: Iterable[TranscriptEditRecord]) -> Corrected:
     """edits in their order. Those of an earlier transcription of the same recording fit nothing and change nothing."""
-    latest: dict[tuple[str, str], TranscriptEditRecord] = {}
-    for edit in edits:
-        latest[edit.kind, edit.party if edit.kind == "name" else edit.utterance_id] = edit
+    latest = _latest(edits)
     names = {Party(party): e.text for (kind, party), e in latest.items() if kind == "name" and e.text}
     return Corrected(heard, tuple(_said(u, latest) for u in heard.utterances), names, latest)
+
+
+def correct_one(heard: Utterance, edits: Iterable[TranscriptEditRecord]) -> Said:
+    """One utterance as it stands; edits in their order, those of others among them."""
+    return _said(heard, _latest(edits))
+
+
+def _latest(edits: Iterable[TranscriptEditRecord]) -> dict[tuple[str, str], TranscriptEditRecord]:
+    return {(e.kind, e.party if e.kind == "name" else e.utterance_id): e for e in edits}
 
 
 def _said(heard: Utterance, latest: Mapping[tuple[str, str], TranscriptEditRecord]) -> Said:

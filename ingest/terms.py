@@ -8,25 +8,16 @@ from dataclasses import dataclass
 from pbx_core.domain.records import Party, TranscriptRecord
 from pbx_core.domain.terms import terms
 
-TERM_CHARS_MAX = 64  # of a word; what is longer is no word, and its beginning finds it
-
 
 @dataclass(frozen=True)
 class Term:
-    """One word where it was said; start_s from the start of the recording."""
+    """One word of an utterance."""
 
     utterance_id: str
     party: Party
-    start_s: float
     term: str
 
 
 def of_transcript(record: TranscriptRecord) -> list[Term]:
-    """All words in their order; an utterance without word times gives its words at its start."""
-    found = []
-    for utterance in record.utterances:
-        words = [(w.text, w.start_s) for w in utterance.words] or [(utterance.text, utterance.start_s)]
-        for text, start_s in words:
-            for term in terms(text):
-                found.append(Term(utterance.utterance_id, utterance.party, start_s, term[:TERM_CHARS_MAX]))
-    return found
+    """All words in their order."""
+    return [Term(u.utterance_id, u.party, term) for u in record.utterances for term in terms(u.text)]

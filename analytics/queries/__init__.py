@@ -12,6 +12,7 @@ from analytics.queries.calls import calls, neighbours
 from analytics.queries.detail import call, recording
 from analytics.queries.overview import overview
 from analytics.queries.reader import Reader, freshness, open_reader
+from analytics.queries.search import Found, Hit, Speaker, search
 from analytics.queries.trends import quality, volume
 from analytics.queries.types import CallDetail, CallFilter, CallPage, Scope
 
@@ -19,9 +20,12 @@ __all__ = [
     "CallDetail",
     "CallFilter",
     "CallPage",
+    "Found",
+    "Hit",
     "MetricValue",
     "Reader",
     "Scope",
+    "Speaker",
     "call",
     "calls",
     "freshness",
@@ -30,5 +34,6 @@ __all__ = [
     "overview",
     "quality",
     "recording",
+    "search",
     "volume",
 ]

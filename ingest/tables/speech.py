@@ -99,7 +99,6 @@ UTTERANCE_TERM = Table(
         utterance_id VARCHAR recording_id-NNNN
         position INTEGER place in the transcript, from 0
         party VARCHAR caller or callee, as heard
-        start_s DOUBLE from the start of the recording
         term VARCHAR lower case, letters and digits only
     """),
 )
