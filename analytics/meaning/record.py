@@ -143,7 +143,7 @@ def _reasons(heard: Heard, speech: Speech) -> dict[str, str]:
     name = NAMES.get(language, f"the language {language!r}")
     found: dict[str, str] = {}
     if language not in likeness.STEMMED:
-        found["forms"] = f"word forms of {name} are not known here: phrases are found by likeness, and may be wrong"
+        found["forms"] = f"there is no stemmer for {name} here: phrases are found by likeness, and may be other words"
     if language not in talk.QUESTIONS:
         found["questions"] = f"the question marks of the recogniser are not tried in {name}"
     if language not in talk.FILLERS:

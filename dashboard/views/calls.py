@@ -17,6 +17,7 @@ from dashboard import formatting, pages, player, session
 from dashboard.web import api, filters
 from pbx_core.domain.records import Disposition
 from pbx_core.errors import InputError
+from pbx_core.store import models
 
 PAGE_ROWS = 50
 LOOK_EVERY = timedelta(seconds=2.5)
@@ -31,6 +32,7 @@ RESULTS = {
 }
 LENGTHS = {"10 s": "10", "30 s": "30", "1 min": "60", "5 min": "300", "10 min": "600"}
 RECORDED = {"Recorded": "yes", "Not recorded": "no"}
+ALERTS = {"With an alert": "yes", "Without": "no"}
 
 
 def set_filter(name: str, choices: dict[str, str] | None = None) -> None:
@@ -60,7 +62,13 @@ def chosen(name: str, choices: dict[str, str]) -> None:
     labels = [ANY, *choices]
     st.session_state[f"filter_{name}"] = next((k for k, v in choices.items() if v == st.query_params.get(name)), ANY)
     st.selectbox(
-        {"disposition": "Result", "min_talk_s": "Talked at least", "recorded": "Recording"}[name],
+        {
+            "disposition": "Result",
+            "min_talk_s": "Talked at least",
+            "recorded": "Recording",
+            "tag": "Tag",
+            "alert": "Alert",
+        }[name],
         labels,
         key=f"filter_{name}",
         on_change=set_filter,
@@ -93,7 +101,15 @@ def typed(name: str, label: str, hint: str) -> None:
     )
 
 
-def filter_bar() -> None:
+def tags(viewer: session.Viewer) -> dict[str, str]:
+    """The tags that the rules in force can set, and the one that is looked for."""
+    _, model = models.active(viewer.context.db, viewer.scope.tenant_id)
+    known = {rule.tag for rule in model.speech.rules if rule.tag}
+    wanted = st.query_params.get("tag", "")[: filters.TEXT_CHARS_MAX]
+    return {tag: tag for tag in sorted(known | ({wanted} if wanted else set()))}
+
+
+def filter_bar(viewer: session.Viewer) -> None:
     """The two filters used most, the rest behind a button."""
     active = filters.carried(st.query_params.to_dict())
     hidden = len(active.keys() - {"number", "said"})
@@ -104,6 +120,9 @@ def filter_bar() -> None:
             chosen("disposition", {k: str(v) for k, v in RESULTS.items()})
             chosen("min_talk_s", LENGTHS)
             chosen("recorded", RECORDED)
+            if known := tags(viewer):
+                chosen("tag", known)
+                chosen("alert", ALERTS)
             day("since", "From")
             day("until", "Until")
         if active:
@@ -146,7 +165,7 @@ def watch(shown: str) -> None:
 
 def signature(rows: list[dict[str, Any]]) -> str:
     """Changes with what the list shows of calls that are still being worked on."""
-    columns = ("call_id", "recording_quality", "transcript_status", "caller_talk_ratio", "comments")
+    columns = ("call_id", "recording_quality", "transcript_status", "caller_talk_ratio", "comments", "tags", "alerts")
     return str([[row[name] for name in columns] for row in rows])
 
 
@@ -154,7 +173,7 @@ def content() -> None:
     """The page."""
     viewer = session.viewer()
     st.title("Calls", anchor=False)
-    filter_bar()
+    filter_bar(viewer)
     params = st.query_params.to_dict()
     carried = filters.carried(params)
     reader = viewer.reader()

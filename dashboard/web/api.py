@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from analytics import queries
-from dashboard.web import access, edits, filters, live, plain, progress, transcribing, transcripts
+from dashboard.web import access, edits, filters, live, meanings, plain, progress, transcribing, transcripts
 from dashboard.web.answers import Signed, Writing, answer, no_call, problem
 from dashboard.web.context import Context
 from pbx_core.domain import records
@@ -100,6 +100,7 @@ def _reading(api: FastAPI, context: Context) -> None:
                 "recording_fault": plain.explain((detail.recording and detail.recording.quality_reason) or ""),
                 "turns": records.to_json(detail.turns),
                 "transcript": transcripts.as_json(context, session, detail),
+                "meaning": meanings.as_json(detail.meaning, transcripts.standing(context, session, detail)),
                 "events": records.to_json(detail.events),
                 "comments": [
                     as_json(c, session) for c in comments.of_call(context.db, session.tenant_id, detail.cdr.call_id)

@@ -10,7 +10,7 @@ from analytics.queries import CallFilter
 from pbx_core.domain.records import Disposition
 from pbx_core.errors import InputError
 
-NAMES = ("since", "until", "number", "disposition", "min_talk_s", "recorded", "said")
+NAMES = ("since", "until", "number", "disposition", "min_talk_s", "recorded", "said", "tag", "alert")
 TEXT_CHARS_MAX = 100  # longer search texts are a mistake
 
 
@@ -36,6 +36,8 @@ def read(params: Mapping[str, str], time_zone: str) -> CallFilter:
         min_talk_s=_seconds("min_talk_s", params.get("min_talk_s")),
         recorded=_yes_no("recorded", params.get("recorded")),
         said=_text("said", params.get("said")),
+        tag=_text("tag", params.get("tag")),
+        alert=_yes_no("alert", params.get("alert")),
     )
 
 

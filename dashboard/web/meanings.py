@@ -9,7 +9,7 @@ from analytics.corrected import Corrected
 from analytics.meaning.topics import VERSION, WEEK_CALLS_MIN, comparable
 from analytics.queries.topics import Compared
 from pbx_core.domain import records
-from pbx_core.domain.records import MeaningRecord, Party
+from pbx_core.domain.records import MeaningRecord
 
 EDGE_S = 0.001  # of word times that went through rounding
 SHOWN = (
@@ -26,26 +26,27 @@ def as_json(meaning: MeaningRecord | None, text: Corrected | None) -> dict[str, 
     quote = _quoting(text)
     return {
         **{name: records.to_json(getattr(meaning, name)) for name in SHOWN},
-        "hits": [{**records.to_json(h), "quote": quote(h.party, h.start_s, h.end_s)} for h in meaning.hits],
-        "items": [
-            {**records.to_json(i), "quote": quote(None, i.at_s, i.end_s) if i.status != "missing" else None}
-            for i in meaning.items
+        "hits": [{**records.to_json(h), "quote": quote(h.utterance_id, h.start_s, h.end_s)} for h in meaning.hits],
+        "items": [{**records.to_json(i), "quote": quote(i.utterance_id, i.at_s, i.end_s)} for i in meaning.items],
+        "extracts": [
+            {**records.to_json(e), "text": quote(e.utterance_id, e.start_s, e.end_s)} for e in meaning.extracts
         ],
-        "extracts": [{**records.to_json(e), "text": quote(e.party, e.start_s, e.end_s)} for e in meaning.extracts],
     }
 
 
-def _quoting(text: Corrected | None) -> Callable[[Party | None, float | None, float | None], str | None]:
-    """A function from a stretch of seconds to the words that this person may read there."""
+def _quoting(text: Corrected | None) -> Callable[[str | None, float | None, float | None], str | None]:
+    """A function from where a quotation begins (utterance, seconds) and ends to the words that this person may read
+    there; it may reach into the next utterance of the same party."""
     utterances = text.heard.utterances if text else ()
+    parties = {u.utterance_id: u.party for u in utterances}
 
-    def quote(party: Party | None, start_s: float | None, end_s: float | None) -> str | None:
-        if start_s is None or end_s is None:
+    def quote(utterance_id: str | None, start_s: float | None, end_s: float | None) -> str | None:
+        if utterance_id not in parties or start_s is None or end_s is None:
             return None
         words = [
             word.text.strip()
             for utterance in utterances
-            if party in (None, utterance.party)
+            if utterance.party is parties[utterance_id]
             for word in utterance.words
             if word.start_s >= start_s - EDGE_S and word.end_s <= end_s + EDGE_S
         ]

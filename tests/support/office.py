@@ -8,8 +8,11 @@ import sys
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from analytics.meaning.record import Heard, meaning
 from pbx_core.clock import Clock
-from pbx_core.domain.records import Disposition
+from pbx_core.domain.model_speech import Checklist, ChecklistItem, Side, Speech, SpeechRule, Tracker
+from pbx_core.domain.records import Disposition, Party
+from pbx_core.feed import Journal
 from pbx_core.settings import Settings
 from pbx_core.store.directory import Tenant
 from tests.support import facts, sound
@@ -21,6 +24,32 @@ SAID = (
     "yes one moment it says four seven one one",
     "thank you a colleague can be with you at three o'clock this afternoon",
     "that would be wonderful thank you so much",
+)
+
+
+WISHES = Speech(
+    summary=True,
+    trackers=(
+        Tracker("boiler", ("boiler", "heating"), name="Boiler <img src=//canary.invalid/t onerror=alert(1)>"),
+        Tracker("appointment", ("this afternoon", "this img"), name="Appointment", side=Side.AGENT),
+    ),
+    checklists=(
+        Checklist(
+            "opening",
+            (
+                ChecklistItem("Greeting", ("good morning", "good afternoon"), within_s=5),
+                ChecklistItem("Asks for the label", ("number on the label",), within_s=5),
+                ChecklistItem("Says the call is recorded", ("recorded",)),
+            ),
+            name="Opening",
+            directions=(),
+        ),
+    ),
+    rules=(
+        SpeechRule("cold-house", ("tracker:boiler",), tag="no heating", score=-2, alert=True),
+        SpeechRule("booked", ("tracker:appointment",), tag="<b>booked</b>", score=5),
+        SpeechRule("incomplete", ("checklist:opening < 0.8",), tag="script"),
+    ),
 )
 
 
@@ -58,8 +87,18 @@ def furnish(settings: Settings, clock: Clock, tenant: Tenant, *, count: int = 12
     until = now - timedelta(minutes=20)
     facts.write_calls(settings, clock, tenant, count, seed=seed, until=until, since=until - timedelta(days=6))
     facts.write(settings, clock, [waiting, missed, other, spoken])
+    understand(settings, clock, spoken)
     load(settings)
     return Office(spoken, other, missed, waiting, count + 4)
+
+
+def understand(settings: Settings, clock: Clock, call: facts.Call) -> None:
+    """What WISHES find in a call, as the transcriber writes it."""
+    assert call.transcript and call.turns
+    record = meaning(Heard(call.transcript, call.turns, Party.CALLEE, "internal"), WISHES)
+    journal = Journal(settings.journal_dir, "transcribe-0", clock)
+    journal.append("meaning", record.recording_id, record.tenant_id, record)
+    journal.close()
 
 
 def load(settings: Settings) -> None:

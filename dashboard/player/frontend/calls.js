@@ -56,7 +56,7 @@ function line(row, data, open) {
     { onclick: (event) => event.target.closest("a") || open(event, row) },
     cell("when", link),
     cell("from", el("span", { class: "clip" }, party(row.caller_number, data.names, row.caller_name))),
-    cell("to", el("span", { class: "arrow", "aria-hidden": "true" }, "→ "), el("span", { class: "clip" }, party(row.callee_number, data.names)), taken(row, data.names)),
+    cell("to", el("span", { class: "arrow", "aria-hidden": "true" }, "→ "), el("span", { class: "clip" }, party(row.callee_number, data.names)), taken(row, data.names), chips(row)),
     cell("result", el("span", { class: `badge ${row.disposition}`, title: row.cause ?? "" }, row.voicemail ? "Voicemail" : (DISPOSITIONS[row.disposition] ?? row.disposition))),
     cell("talk", row.talk_s ? clock(row.talk_s) : el("span", { class: "soft" }, `waited ${span(row.wait_s)}`)),
     cell("share", share(row.caller_talk_ratio)),
@@ -71,6 +71,22 @@ function taken(row, names) {
   const by = row.answered_by && row.answered_by !== row.callee_number ? party(row.answered_by, names) : "";
   const text = [row.queue ? `queue ${row.queue}` : "", by ? `taken by ${by}` : ""].filter(Boolean).join(", ");
   return text ? el("span", { class: "soft clip taken" }, text) : null;
+}
+
+const CHIPS_MAX = 3; // more do not fit a row
+
+/** What the tenant's rules have set: alerts first, then tags, each leading to all calls that have it. */
+function chips(row) {
+  const tags = row.tags ?? [];
+  const alerts = row.alerts ?? [];
+  if (!tags.length && !alerts.length) return null;
+  return el(
+    "span",
+    { class: "chips" },
+    alerts.length ? el("a", { class: "chip alert", href: "/?alert=yes", title: `Alert by ${alerts.join(", ")}` }, "Alert") : null,
+    tags.slice(0, CHIPS_MAX).map((tag) => el("a", { class: "chip", href: `/?tag=${encodeURIComponent(tag)}`, title: `All calls with the tag ${tag}` }, tag)),
+    tags.length > CHIPS_MAX ? el("span", { class: "soft", title: tags.slice(CHIPS_MAX).join(", ") }, `+${tags.length - CHIPS_MAX}`) : null,
+  );
 }
 
 function share(ratio) {

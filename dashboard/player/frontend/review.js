@@ -4,6 +4,7 @@ import { Comments } from "./comments.js";
 import { el, fill, icon, paint } from "./dom.js";
 import { heading, measures, quality, segments, story } from "./facts.js";
 import { help, listen } from "./keys.js";
+import { meaning } from "./meaning.js";
 import { read, whoami } from "./net.js";
 import { oneStep } from "./steps.js";
 import { Transcript } from "./transcript.js";
@@ -100,7 +101,7 @@ class Page {
     const zone = this.data.time_zone;
     fill(this.head, heading(detail, zone), segments(detail, (id) => this.#choose(id)));
     fill(this.nav, ...this.#links());
-    fill(this.side, this.comments.node, measures(detail), quality(detail), story(detail, zone));
+    fill(this.side, this.comments.node, meaning(detail, (t) => this.#hear(t)), measures(detail), quality(detail), story(detail, zone));
     this.transcript.show(detail, me, zone);
     if (!detail.recording) fill(this.silent, el("p", { class: "note" }, detail.transcription.pending ? el("span", { class: "spinner" }) : null, detail.transcription.message));
     const main = el("div", { class: "column main" }, detail.recording ? this.transcript.node : null);
@@ -127,6 +128,11 @@ class Page {
     if (this.key !== key || this.closed) return;
     this.detail.transcript = now.transcript;
     this.transcript.show(this.detail, me, this.data.time_zone);
+  }
+
+  #hear(seconds) {
+    this.wave.seek(seconds);
+    this.wave.play();
   }
 
   #choose(recordingId) {
