@@ -2,7 +2,8 @@
 
 Every word of every transcript is a row of `utterance_term` (written by ingest), so a search looks up whole words in a
 column and reads no text. First the forms of what is sought are found among the words that the tenant's calls hold;
-then the utterances in which they stand; at last the few that are shown.
+then the utterances in which they stand; at last the few that are shown. Utterances in which something is hidden from
+who asks are left out before all that.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from analytics.corrected import Said, correct_one
 from analytics.queries.reader import Reader
-from analytics.queries.types import BEGINNING, END, Scope, period
+from analytics.queries.types import BEGINNING, END, Scope, period, readable_parameters
 from analytics.searching import Clause, Sought, understand
 from ingest import convert
 from pbx_core.domain.records import Party, TranscriptEditRecord, Utterance, Word
@@ -31,7 +32,7 @@ FORMS_MAX = 3000  # of one word: the beginning of two letters has thousands
 _LETTERS = "абвгдежзийклмнопрстуфхцчшщъыьэюяңөүі"
 _SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ!#%&()*+-/"
 _FORMS = """
-    WITH known AS (SELECT DISTINCT term FROM words_now($tenant_id)),
+    WITH known AS (SELECT DISTINCT term FROM words_now($tenant_id, $originals, $wishes)),
     sought AS (
         SELECT word, head, edits, translate(word, $letters, $signs) AS plain
         FROM (SELECT unnest($words::VARCHAR[]) AS word, unnest($heads::VARCHAR[]) AS head,
@@ -56,7 +57,7 @@ _HITS = """
                     unnest($costs::INTEGER[]) AS cost),
     found AS (
         SELECT call_id, recording_id, utterance_id, said.party, clause, position - place AS first, max(cost) AS cost
-        FROM words_now($tenant_id) AS said JOIN form USING (term)
+        FROM words_now($tenant_id, $originals, $wishes) AS said JOIN form USING (term)
         GROUP BY ALL HAVING count(DISTINCT place) = any_value(size)
     ),
     whole AS (
@@ -150,6 +151,7 @@ def search(
     clauses = understand(text)
     forms = _forms(reader, scope, clauses)
     values = {**period(scope, since or BEGINNING, until or END), "own": list(own), "speaker": str(speaker or "")}
+    values |= readable_parameters(scope)
     rows = reader.rows(_HITS, {**values, **_flat(clauses, forms), "n": limit, "skip": skip})
     return Found(_hits(reader, scope, rows, clauses, forms), rows[0]["total"] if rows else 0)
 
@@ -172,7 +174,7 @@ def _forms(reader: Reader, scope: Scope, clauses: Sequence[Clause]) -> Forms:
         "signs": _SIGNS,
     }
     known: dict[str, list[tuple[str, bool]]] = {}
-    for row in reader.rows(_FORMS, {"tenant_id": scope.tenant_id, **lists}):
+    for row in reader.rows(_FORMS, {"tenant_id": scope.tenant_id, **readable_parameters(scope), **lists}):
         known.setdefault(row["word"], []).append((row["term"], row["near"]))
     for word in wanted:
         for term, near in known.get(word.word, ()):
