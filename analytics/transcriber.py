@@ -47,6 +47,14 @@ _log = log.get(__name__)
 Decode = Callable[[Path], NDArray[np.float32]]  # → shape (n, 2), 16 kHz; InputError: damaged; Unavailable: not now
 
 
+def load_recogniser(settings: Settings) -> Recogniser:
+    """The speech model of these settings; ConfigError when there is none that fits."""
+    return Recogniser(models.ensure(settings))
+
+
+Load = Callable[[Settings], Recogniser]
+
+
 @dataclass(frozen=True)
 class Listened:
     """A recording of which only the words are missing."""
@@ -71,6 +79,7 @@ class Transcriber:
         decode: Decode,
         stop: threading.Event,
         steps: Sequence[after.Step] = after.STEPS,
+        load: Load = load_recogniser,
     ) -> None:
         self.board = Board()
         self._settings = settings
@@ -81,6 +90,7 @@ class Transcriber:
         self._decode = decode
         self._stop = stop
         self._steps = steps
+        self._load = load
         self._recogniser: Recogniser | None = None
         self._model_retry_at = float("-inf")
         freed = jobs.release_dead(db, clock, KIND, name)
@@ -109,7 +119,7 @@ class Transcriber:
         """The loaded model; None while there is none, and the board says why."""
         if self._recogniser is None and self._clock.monotonic() >= self._model_retry_at:
             try:
-                self._recogniser = Recogniser(models.ensure(self._settings))
+                self._recogniser = self._load(self._settings)
                 self._endings.weights = self._recogniser.model
                 self.board.state = "idle"
                 _log.info("speech model loaded", extra={"model": self._recogniser.model.name})

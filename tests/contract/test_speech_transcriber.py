@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,68 +13,27 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from analytics.transcriber import Decode, Transcriber
+from analytics.transcriber import load_recogniser
 from ingest.audio import decode_speech
 from pbx_core import feed
-from pbx_core.clock import SystemClock, random_id
 from pbx_core.domain.records import TranscriptRecord, TurnsRecord
 from pbx_core.errors import Unavailable
 from pbx_core.feed import Journal
-from pbx_core.settings import Settings
 from pbx_core.store import jobs, services
-from pbx_core.store.directory import Tenant
 from pbx_core.store.schema import job
 from tests.conftest import World
 from tests.support import speech
+from tests.support.transcribing import (
+    MakeTranscriber,
+    ShiftedClock,
+    journalled,
+    recorded,
+    started,
+    state_of,
+    transcribers,
+    transcripts,
+)
 from tests.support.waiting import until
-
-
-@dataclass(frozen=True)
-class ShiftedClock(SystemClock):
-    """The machine's clock, moved on by hand."""
-
-    ahead_s: list[float] = field(default_factory=lambda: [0.0])
-
-    def now(self) -> datetime:
-        return super().now() + timedelta(seconds=self.ahead_s[0])
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead_s[0]
-
-
-def recorded(world: World, tenant: Tenant, samples: speech.Samples | bytes | None) -> str:
-    """A recording that waits for its transcript: stored as WebM, as these bytes, or not at all."""
-    recording_id = random_id()
-    path = f"{tenant.tenant_id}/2026/01/{recording_id}.webm"
-    file = world.settings.recordings_dir / path
-    if isinstance(samples, bytes):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(samples)
-    elif samples is not None:
-        speech.write_webm(file, samples)
-    payload = {"recording_id": recording_id, "call_id": "c" * 32, "path": path}
-    jobs.enqueue(world.db, world.clock, "transcribe", recording_id, tenant.tenant_id, payload)
-    return recording_id
-
-
-def journalled(settings: Settings) -> list[Any]:
-    """Every record in the transcribers' journals, in order of writing."""
-    entries = []
-    for segment in feed.segments(settings.journal_dir):
-        if segment.startswith("transcribe-"):
-            lines = feed.read(settings.journal_dir, segment)
-            entries += [feed.decode(line.raw) for line in lines]
-    return [entry.record for entry in entries if entry.record is not None]
-
-
-def transcripts(settings: Settings) -> list[TranscriptRecord]:
-    return [r for r in journalled(settings) if isinstance(r, TranscriptRecord)]
-
-
-def state_of(world: World, recording_id: str) -> jobs.JobView:
-    view = jobs.look(world.db, world.clock, "transcribe", recording_id)
-    assert view is not None
-    return view
 
 
 class FullJournal(Journal):
@@ -89,9 +43,6 @@ class FullJournal(Journal):
         raise Unavailable("The journal cannot take a line: the disk is full.")
 
 
-MakeTranscriber = Callable[..., Transcriber]
-
-
 @pytest.fixture
 def clock() -> ShiftedClock:
     return ShiftedClock()
@@ -99,20 +50,7 @@ def clock() -> ShiftedClock:
 
 @pytest.fixture
 def transcriber(world: World, clock: ShiftedClock) -> Iterator[MakeTranscriber]:
-    """Makes a transcriber in this process, with the shared weights unless told otherwise."""
-    with contextlib.ExitStack() as stack:
-
-        def make(
-            decoder: Decode = decode_speech,
-            stop: threading.Event | None = None,
-            journal_type: type[Journal] = Journal,
-            **settings: Any,
-        ) -> Transcriber:
-            chosen = world.settings.model_copy(update={"model_dir": speech.model().path, **settings})
-            journal = journal_type(chosen.journal_dir, "transcribe-0", clock)
-            stack.callback(journal.close)
-            return Transcriber(chosen, world.db, clock, journal, "transcribe-0", decoder, stop or threading.Event())
-
+    with transcribers(world, clock) as make:
         yield make
 
 
@@ -167,7 +105,7 @@ def test_without_a_model_jobs_wait_and_the_board_says_what_to_do(
 ) -> None:
     recording_id = recorded(world, world.acme, speech.dialogue("appointment")[: 4 * 16000])
     later = tmp_path / "model"
-    worker = transcriber(model_dir=later)
+    worker = transcriber(load=load_recogniser, model_dir=later)
     assert not worker.step()
     assert worker.board.detail()["state"].startswith("no model: ")
     assert "model_dir" in worker.board.detail()["state"]
@@ -183,7 +121,7 @@ def test_a_directory_that_is_no_model_is_said_not_raised(
 ) -> None:
     (tmp_path / "model.bin").write_bytes(b"no weights at all")
     (tmp_path / "tokenizer.json").touch()
-    worker = transcriber(model_dir=tmp_path)
+    worker = transcriber(load=load_recogniser, model_dir=tmp_path)
     assert not worker.step()
     assert "cannot be loaded" in worker.board.detail()["state"]
 
@@ -251,13 +189,6 @@ def test_a_recording_that_can_never_be_read_fails_at_once(world: World, transcri
     assert transcriber(endless).step()
     assert (state_of(world, recording_id).state, state_of(world, recording_id).tries) == ("failed", 1)
     assert "900 s" in (transcripts(world.settings)[0].reason or "")
-
-
-def started(world: World) -> subprocess.Popen[bytes]:
-    """`callbench transcribe` as the supervisor starts it."""
-    environment = {**os.environ, "CALLBENCH_MODEL_DIR": str(speech.model().path)}
-    command = [sys.executable, "-m", "pbx_core.cli", "--data", str(world.settings.data), "transcribe", "--slot", "0"]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
 
 
 def test_a_killed_transcription_is_taken_up_again_and_gives_one_transcript(world: World) -> None:
