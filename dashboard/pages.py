@@ -25,6 +25,11 @@ def live() -> st.Page:
     return st.Page(VIEWS / "live.py", title="Live", url_path="live")
 
 
+def search() -> st.Page:
+    """Where in all calls something was said."""
+    return st.Page(VIEWS / "search.py", title="Search", url_path="search")
+
+
 def overview() -> st.Page:
     """The figures."""
     return st.Page(VIEWS / "overview.py", title="Overview", url_path="overview")
@@ -32,4 +37,4 @@ def overview() -> st.Page:
 
 def navigation() -> list[st.Page]:
     """All of them, in the order of the menu."""
-    return [calls(), live(), overview(), review()]
+    return [calls(), search(), live(), overview(), review()]

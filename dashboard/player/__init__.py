@@ -62,6 +62,13 @@ def live(call_id: str, time_zone: str) -> None:
     _mount("live", "live", {"call_id": call_id, "time_zone": time_zone})
 
 
+def found(hits: list[dict[str, Any]], names: dict[str, str], time_zone: str) -> str | None:
+    """The hits of a search; returns the query of the review page that was opened, or None."""
+    data = {"hits": hits, "names": names, "time_zone": time_zone}
+    wish: str | None = _mount("found", "found", data, on_open_change=_nothing).open
+    return wish
+
+
 def bar(pages: list[tuple[str, str]], here: str, name: str, role: str, tenant: str) -> str | None:
     """The bar above every page: (path, title) of where one can go, who is signed in, and the way out. Returns the
     path of the page that was asked for, or None."""
