@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from pbx_core.domain import model
+from pbx_core.domain import model, model_speech
 from pbx_core.domain.dialplan_codes import CODES
 from pbx_core.domain.modelcheck_links import destinations
 from pbx_core.domain.modelfile import key_of, read_toml
+from pbx_core.domain.speech_rules import CUSTOMER, FIGURES
 from tests.support.dialplan import OFFICE
 
 TEXT = (Path(__file__).parents[2] / "docs/model.md").read_text()
 TABLES = dict(re.findall(r"<!-- (\w+) -->\n((?:\|.*\n)+)", TEXT))
 KINDS = [
-    kind for kind in vars(model).values() if dataclasses.is_dataclass(kind) and kind.__module__ == model.__name__
+    kind for module in (model, model_speech) for kind in vars(module).values()
+    if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__
     and kind not in (model.Book, model.Neighbour)
 ]  # fmt: skip
 
@@ -27,7 +29,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is field.default_factory is dataclasses.MISSING:
         return "required"
     value = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
-    if value is None or value in ("", (), {}):
+    if value is None or value in ("", (), {}) or dataclasses.is_dataclass(value):
         return "–"
     if isinstance(value, bool):
         return str(value).lower()
@@ -61,3 +63,9 @@ def test_every_feature_code_is_documented() -> None:
 def test_every_kind_of_destination_of_the_example_is_documented() -> None:
     for _, destination in destinations(OFFICE):
         assert f"| `{destination.partition(':')[0]}:" in TEXT
+
+
+@pytest.mark.parametrize("figure", [name for name in FIGURES if not name.startswith(CUSTOMER)])
+def test_every_figure_of_a_rule_is_documented(figure: str) -> None:
+    rows = re.findall(r"^\| ((?:`\w+` ?)+) \| (?:call|side) \|", TEXT, re.MULTILINE)
+    assert f"`{figure}`" in " ".join(rows)
