@@ -95,7 +95,7 @@ def furnish(settings: Settings, clock: Clock, tenant: Tenant, *, count: int = 12
 def understand(settings: Settings, clock: Clock, call: facts.Call) -> None:
     """What WISHES find in a call, as the transcriber writes it."""
     assert call.transcript and call.turns
-    record = meaning(Heard(call.transcript, call.turns, Party.CALLEE, "internal"), WISHES)
+    record = meaning(Heard(call.transcript, call.turns, Party.CALLER, "internal"), WISHES)
     journal = Journal(settings.journal_dir, "transcribe-0", clock)
     journal.append("meaning", record.recording_id, record.tenant_id, record)
     journal.close()

@@ -68,7 +68,7 @@ function scripts({ items }, at) {
           el(
             "li",
             { class: item.status, title: item.quote ?? "" },
-            el("span", { class: "mark", role: "img", "aria-label": SPOKEN[item.status] ?? item.status }, MARKS[item.status] ?? "?"),
+            el("span", { class: "tick", role: "img", "aria-label": SPOKEN[item.status] ?? item.status }, MARKS[item.status] ?? "?"),
             el("span", {}, item.title, item.status === "late" ? el("span", { class: "soft" }, " too late") : null),
             item.at_s === null ? null : at(item.at_s),
           ),
@@ -78,30 +78,29 @@ function scripts({ items }, at) {
   });
 }
 
+const TONE = "Mean tone of the words by VADER's lexicon, −1 to 1, in each quarter of the call. It counts politeness as praise: it says nothing about contentment.";
+
 function figures({ parties, agent, reasons }) {
-  const sides = PARTIES.map((name) => parties.find((p) => p.party === name));
-  const rows = [
-    ["Questions", "questions", (p) => p?.questions],
-    ["Fillers", "fillers", (p) => p?.fillers],
-  ].filter(([, name]) => !(name in reasons));
-  const tone = !("sentiment" in reasons) && sides.some((p) => p?.sentiment.some((v) => v !== null));
-  if (!rows.length && !tone) return null;
-  const who = (name) => el("th", { class: `voice ${name}`, scope: "col" }, name === agent ? "Agent" : "Customer");
+  const sides = PARTIES.map((name) => parties.find((p) => p.party === name)).filter(Boolean);
+  const who = (p, scope) => el("th", { class: `voice ${p.party}`, scope }, p.party === agent ? "Agent" : "Customer");
+  const counted = ["questions", "fillers"].filter((name) => !(name in reasons));
+  const toned = !("sentiment" in reasons) && sides.some((p) => p.sentiment.some((value) => value !== null));
+  if (!counted.length && !toned) return null;
   return el(
-    "table",
+    "div",
     {},
-    el("thead", {}, el("tr", {}, el("td", {}), PARTIES.map(who))),
-    el(
-      "tbody",
-      {},
-      rows.map(([title, , show]) => el("tr", {}, el("th", { scope: "row" }, title), sides.map((p) => el("td", {}, String(show(p) ?? "–"))))),
-      tone ? el("tr", {}, el("th", { scope: "row", title: "Mean tone of the words by VADER's lexicon, −1 to 1, in each quarter of the call. It counts politeness as praise: it says nothing about contentment." }, "Tone of words, by quarter"), sides.map((p) => el("td", { class: "tone" }, quarters(p?.sentiment ?? [])))) : null,
-    ),
+    counted.length ? el("table", {}, el("thead", {}, el("tr", {}, el("td", {}), sides.map((p) => who(p, "col")))),
+      el("tbody", {}, counted.map((name) => el("tr", {}, el("th", { scope: "row" }, NAMES[name]), sides.map((p) => el("td", {}, String(p[name] ?? "–"))))))) : null,
+    toned ? el("table", { class: "tone", title: TONE }, el("thead", {}, el("tr", {}, el("th", { scope: "row" }, "Tone of words"), ["1st", "2nd", "3rd", "4th"].map((n) => el("th", { scope: "col" }, n)))),
+      el("tbody", {}, sides.map((p) => el("tr", {}, who(p, "row"), p.sentiment.map(tone))))) : null,
+    toned ? el("p", { class: "soft" }, "Per quarter of the call, by VADER's lexicon, −1 to 1. Politeness counts as praise.") : null,
   );
 }
 
-const signed = (value) => (value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(1)}`);
-const quarters = (values) => values.map((value, i) => el("span", { class: value === null ? "" : value >= 0.05 ? "up" : value <= -0.05 ? "down" : "", title: `Quarter ${i + 1}: ${value === null ? "nothing said" : value}` }, signed(value)));
+const tone = (value) =>
+  value === null
+    ? el("td", { class: "soft", title: "Nothing said" }, "–")
+    : el("td", { class: value >= 0.05 ? "up" : value <= -0.05 ? "down" : "" }, `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(1)}`);
 
 function extracts({ extracts: found }, at) {
   if (!found.length) return null;
