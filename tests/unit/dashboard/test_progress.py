@@ -12,7 +12,7 @@ from analytics.queries import CallDetail
 from dashboard.web import progress
 from dashboard.web.progress import Stage
 from pbx_core.domain.records import Disposition
-from pbx_core.store import jobs
+from pbx_core.store import jobcontrol, jobs, services
 from tests.support import facts
 
 
@@ -38,9 +38,54 @@ def test_the_way_from_the_end_of_a_call_to_its_text(world) -> None:
     assert taken and progress.of(world.db, world.clock, detail(world)).stage is Stage.RUNNING
     jobs.retry_later(world.db, world.clock, taken, "the model was busy")
     assert "the model was busy" in progress.of(world.db, world.clock, detail(world)).sentence
+    jobcontrol.retry(world.db, "transcribe", None, [taken.job_id], ("ready",))
+    assert jobs.lease(world.db, world.clock, "transcribe", "t", 30) == taken
     jobs.finish(world.db, world.clock, taken, "the recording cannot be decoded")
     state = progress.of(world.db, world.clock, detail(world))
     assert (state.stage, state.pending) == (Stage.FAILED, False) and "cannot be decoded" in state.sentence
+
+
+def queued(world) -> CallDetail:
+    """A call whose transcription waits behind another."""
+    call = detail(world)
+    for name in ("earlier", call.cdr.recording_id):
+        jobs.enqueue(world.db, world.clock, "transcribe", name, world.acme.tenant_id, {})
+    return call
+
+
+def test_whoever_looks_goes_first_and_sees_how_far_it_is(world) -> None:
+    call = queued(world)
+    progress.of_interest(world.db, world.birch.tenant_id, call)
+    assert progress.of(world.db, world.clock, call).position == 2
+    progress.of_interest(world.db, world.acme.tenant_id, call)
+    assert progress.of(world.db, world.clock, call).position == 1
+    assert jobs.lease(world.db, world.clock, "transcribe", "transcribe-0/1", 30)
+    services.beat(world.db, world.clock, "transcribe-0", 0.0, {"jobs": {call.cdr.recording_id: 0.4}})
+    state = progress.of(world.db, world.clock, call)
+    assert state.stage is Stage.RUNNING and "40% done" in state.sentence
+
+
+def test_a_pause_and_a_job_given_up_are_told_as_what_they_are(world) -> None:
+    call = queued(world)
+    jobcontrol.pause(world.db, world.clock, "transcribe", world.acme.tenant_id)
+    state = progress.of(world.db, world.clock, call)
+    assert (state.stage, state.position, state.again) == (Stage.QUEUED, None, False) and "paused" in state.sentence
+    jobcontrol.cancel(world.db, world.clock, "transcribe", world.acme.tenant_id, None, "cancelled by the operator")
+    state = progress.of(world.db, world.clock, call)
+    assert (state.stage, state.pending, state.again) == (Stage.CANCELLED, False, True)
+    assert "cancelled by the operator" in state.sentence
+
+
+@pytest.mark.parametrize("status", ["failed", "off"])
+def test_what_is_tried_again_is_waited_for_although_its_failure_is_filed(world, status: str) -> None:
+    spoken = facts.make_call(
+        random.Random(2), world.acme, world.clock.now(), disposition=Disposition.ANSWERED, said=["x"]
+    )
+    assert spoken.transcript
+    call = replace(queued(world), transcript=replace(spoken.transcript, status=status, reason="why"))
+    assert progress.of(world.db, world.clock, call).stage is Stage.QUEUED
+    jobcontrol.cancel(world.db, world.clock, "transcribe", None, None, "by hand")
+    assert progress.of(world.db, world.clock, call).stage is Stage(status)
 
 
 def test_a_recording_that_does_not_come_is_not_promised_for_ever(world) -> None:
@@ -53,7 +98,13 @@ def test_a_recording_that_does_not_come_is_not_promised_for_ever(world) -> None:
 
 @pytest.mark.parametrize(
     ("status", "stage"),
-    [("done", Stage.DONE), ("empty", Stage.EMPTY), ("unsupported", Stage.UNSUPPORTED), ("failed", Stage.FAILED)],
+    [
+        ("done", Stage.DONE),
+        ("empty", Stage.EMPTY),
+        ("unsupported", Stage.UNSUPPORTED),
+        ("failed", Stage.FAILED),
+        ("off", Stage.OFF),
+    ],
 )
 def test_a_filed_transcript_is_the_last_word(world, status: str, stage: Stage) -> None:
     spoken = facts.make_call(
