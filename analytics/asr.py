@@ -7,6 +7,7 @@ Which model writes which language is decided here: the main one, or the one that
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,6 +70,10 @@ class Recogniser:
     def languages(self) -> frozenset[str]:
         """Codes that can be written."""
         return self._main.languages
+
+    def cpu_s(self) -> float:
+        """Processor time spent so far by whatever hears."""
+        return time.process_time()
 
     def language_probabilities(self, speech: Floats) -> dict[str, float]:
         """How likely each language is, from up to 30 s of speech; sums to 1."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -95,11 +94,11 @@ def prepare(
 def transcribe_all(prepared: Sequence[Prepared], recogniser: Recogniser, progress: Progress) -> list[TranscriptRecord]:
     """The words of several recordings, heard together because that costs less; in the order given. `progress` gets
     the share done of all of them. CPU seconds are shared out by the speech that each brings."""
-    cpu_from = time.process_time()
+    cpu_from = recogniser.cpu_s()
     anything = tuple(sorted(recogniser.languages))
     talks = [asr.Talk(tuple(w.samples for w in one.windows), one.languages or anything) for one in prepared]
     told = recogniser.hear(talks, progress)
-    cpu_s = time.process_time() - cpu_from
+    cpu_s = recogniser.cpu_s() - cpu_from
     speech_s = sum(one.speech_s for one in prepared) or 1.0
     return [_record(one, t, round(cpu_s * one.speech_s / speech_s, 3)) for one, t in zip(prepared, told, strict=True)]
 
