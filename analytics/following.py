@@ -4,7 +4,7 @@ is being said is recognised again and again until it is finished."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,22 +21,14 @@ UNFINISHED_S_MIN = asr.TRIM_S_MIN  # shorter ones are not worth a look: they cos
 AGAIN_S = 2.0  # of sound between two looks at what is being said
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What the tenant wants: languages spoken there (none: any), glossary as written."""
-
-    languages: tuple[str, ...] = ()
-    glossary: tuple[str, ...] = ()
-
-
 class Following:
     """One recording that is read along. `text` is what a reader gets; `growing` its sound."""
 
-    def __init__(self, growing: Growing, text: LiveText, wishes: Wishes, recogniser: Recogniser) -> None:
-        """text: as made by begin(), or as a process that died left it."""
+    def __init__(self, growing: Growing, text: LiveText, languages: Sequence[str], recogniser: Recogniser) -> None:
+        """text: as made by begin(), or as a process that died left it. languages: spoken at the tenant's; none: any."""
         self.text = text
         self.growing = growing
-        self._wishes = wishes
+        self._languages = languages
         self._recogniser = recogniser
         start_s = min(text.done_s)
         self._ear = Ear(start_s, text.done_s)
@@ -70,7 +62,7 @@ class Following:
         """Choose the language from what was said so far; for good once that is enough."""
         enough = sum(s.end_s - s.start_s for s in speech) >= LANGUAGE_S
         supported = self._recogniser.languages
-        spoken = language.codes(self._wishes.languages) or tuple(sorted(supported))
+        spoken = language.codes(self._languages) or tuple(sorted(supported))
         heard: dict[str, float] = {}
         if len(spoken) > 1 and any(code in supported for code in spoken):
             heard = self._recogniser.language_probabilities(_sample(speech))

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from analytics import following, growing, models
 from analytics.asr import Recogniser
-from analytics.following import Following, Wishes
+from analytics.following import Following
 from pbx_core import log
 from pbx_core.clock import Clock
 from pbx_core.domain.model_speech import Speech
@@ -47,13 +47,14 @@ class Board:
 class Listener:
     """The loop's body."""
 
-    def __init__(self, settings: Settings, db: sa.Engine, clock: Clock) -> None:
+    def __init__(self, settings: Settings, db: sa.Engine, clock: Clock, recogniser: Recogniser | None = None) -> None:
+        """recogniser: one that is loaded already; else it is loaded when the first call is followed."""
         self.board = Board()
         self.idle_since = clock.monotonic()
         self._settings = settings
         self._db = db
         self._clock = clock
-        self._recogniser: Recogniser | None = None
+        self._recogniser = recogniser
         self._model_retry_at = float("-inf")
         self._looked_at = float("-inf")
         self._followed: dict[Key, Following] = {}
@@ -125,8 +126,7 @@ class Listener:
             if text is None or min(text.done_s) < fresh.begins_s:
                 text = fresh
             tenant = directory.tenant_by_id(self._db, key[0])
-            wanted = Wishes(tenant.languages if tenant else (), speech.glossary)
-            self._followed[key] = Following(sound, text, wanted, recogniser)
+            self._followed[key] = Following(sound, text, tenant.languages if tenant else (), recogniser)
             self._publish(key, text)
             _log.info("call followed", extra={"tenant_id": key[0], "recording_id": key[1]})
         except InputError as error:

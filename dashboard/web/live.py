@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
@@ -15,11 +14,9 @@ from dashboard.web import access
 from dashboard.web.answers import Signed, Writing, answer, no_call, problem
 from dashboard.web.context import Context
 from pbx_core.domain import records
-from pbx_core.domain.model import Model
 from pbx_core.store import audit, directory, following, jobcontrol, live, livetext, models
 from pbx_core.store.live import Call
 from pbx_core.store.livetext import LiveText
-from pbx_core.store.schema import person
 from pbx_core.store.sessions import Session
 
 STARTING = "The speech recognition is starting. The first words come within some seconds."
@@ -87,7 +84,7 @@ def obstacle(context: Context, session: Session, call: Call) -> Obstacle | None:
         return Obstacle("off", f"Transcription is off for extension {never[0]}.")
     if jobcontrol.forbidden(context.db, session.tenant_id, call.call_id):
         return Obstacle("off", "Transcription was switched off for this call.")
-    if _hides(model) and not _may_see_originals(context, session):
+    if session.hide is not None and session.hide.any:
         return Obstacle(
             "hidden",
             "Your organisation hides numbers or names in transcripts, which is not possible while somebody speaks. The "
@@ -130,18 +127,6 @@ def _as_json(context: Context, session: Session, call: Call) -> dict[str, Any]:
 def _numbers(call: Call) -> set[str]:
     """Every number in the call, as people see it."""
     return {str(n) for n in (call.detail.get("legs") or {}).values()}
-
-
-def _hides(model: Model) -> bool:
-    hidden = model.speech.redact
-    return hidden.cards or hidden.phones or bool(hidden.names)
-
-
-def _may_see_originals(context: Context, session: Session) -> bool:
-    c = person.c
-    found = sa.select(c.originals).where(c.tenant_id == session.tenant_id, c.person_id == session.person_id)
-    with context.db.connect() as connection:
-        return bool(connection.scalar(found))
 
 
 def _since(text: LiveText, key: str, after: int) -> dict[str, Any]:

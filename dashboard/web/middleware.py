@@ -33,6 +33,7 @@ USER_HEADERS = {SESSION_HEADER: "session"}  # header → key of st.user
 OPEN_PATHS = frozenset({"/auth/login", "/healthz"})
 OPEN_PREFIX = "/auth/static/"
 BODY_BYTES_MAX = 64 * 1024  # the largest thing anyone sends us is a comment
+POLLED = "/api/live"  # asked for by a page that refreshes itself: nobody need sit before it, so it is no use
 RECHECK_S = 2.0  # an open WebSocket's session is looked at again at most so often
 COOKIE = "callbench_session"
 
@@ -132,7 +133,8 @@ class Identity:
             return
         if session is not None:
             scope["headers"].append((SESSION_HEADER.encode(), session.token_sha256.encode()))
-            await anyio.to_thread.run_sync(sessions.touch, self.context.db, self.context.clock, session)
+            if not scope["path"].startswith(POLLED):
+                await anyio.to_thread.run_sync(sessions.touch, self.context.db, self.context.clock, session)
             if scope["type"] == "websocket":
                 receive = self._watched(receive, send, session)
         await self.app(scope, receive, send)

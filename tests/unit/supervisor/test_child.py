@@ -48,3 +48,11 @@ def test_a_child_that_does_not_end_is_killed(settings: Settings) -> None:
     child.terminate()
     assert not child.wait_or_kill(time.monotonic() + 0.2)
     assert not child.running
+
+
+def test_a_child_that_nobody_needs_any_more_ends_without_a_word_and_is_not_started_again(settings: Settings) -> None:
+    spec = ProcessSpec("probe", ("--help",), 0, on_demand=True)
+    child = Child(spec, settings, free_settings(settings.data))
+    child.start()
+    until(lambda: child.tend() or child.done, 20, what="its end")
+    assert child.done and child.tend() is None and not child.running and child.restarts == 0
