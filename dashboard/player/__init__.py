@@ -69,6 +69,11 @@ def found(hits: list[dict[str, Any]], names: dict[str, str], time_zone: str) -> 
     return wish
 
 
+def topics(compared: dict[str, Any]) -> None:
+    """The words that rise, as dashboard.web.meanings.topics_as_json tells them."""
+    _mount("topics", "topics", compared)
+
+
 def bar(pages: list[tuple[str, str]], here: str, name: str, role: str, tenant: str) -> str | None:
     """The bar above every page: (path, title) of where one can go, who is signed in, and the way out. Returns the
     path of the page that was asked for, or None."""

@@ -8,7 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from analytics import queries
-from dashboard import charts, formatting, session
+from analytics.queries import topics
+from dashboard import charts, formatting, player, session
+from dashboard.web import meanings
 
 DAYS = {"Today": 1, "7 days": 7, "30 days": 30, "90 days": 90}
 OTHER = "Other"
@@ -103,6 +105,12 @@ def sections(viewer: session.Viewer, metrics: list[queries.MetricValue], since: 
         cards(metrics, rest)
 
 
+def rising(viewer: session.Viewer) -> None:
+    """The words that rise, this week against the one before; whatever period is looked at."""
+    st.subheader("Topics that rise", anchor=False)
+    player.topics(meanings.topics_as_json(topics.rising(viewer.reader(), viewer.scope, datetime.now(UTC))))
+
+
 def content() -> None:
     """The page."""
     viewer = session.viewer()
@@ -118,6 +126,7 @@ def content() -> None:
             st.text("Choose a longer one, or come back after the next call.")
     else:
         sections(viewer, metrics, since, until)
+        rising(viewer)
     fresh = queries.freshness(reader)["last_ingest_at"]
     st.text(f"Data as of {formatting.moment(fresh, viewer.zone)}, times in {viewer.zone.key}")
 

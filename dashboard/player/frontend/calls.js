@@ -75,7 +75,7 @@ function taken(row, names) {
 
 const CHIPS_MAX = 3; // more do not fit a row
 
-/** What the tenant's rules have set: alerts first, then tags, each leading to all calls that have it. */
+/** What the tenant's rules have set: alerts first, then tags. */
 function chips(row) {
   const tags = row.tags ?? [];
   const alerts = row.alerts ?? [];
@@ -83,8 +83,8 @@ function chips(row) {
   return el(
     "span",
     { class: "chips" },
-    alerts.length ? el("a", { class: "chip alert", href: "/?alert=yes", title: `Alert by ${alerts.join(", ")}` }, "Alert") : null,
-    tags.slice(0, CHIPS_MAX).map((tag) => el("a", { class: "chip", href: `/?tag=${encodeURIComponent(tag)}`, title: `All calls with the tag ${tag}` }, tag)),
+    alerts.length ? el("span", { class: "chip alert", title: `Alert by ${alerts.join(", ")}` }, "Alert") : null,
+    tags.slice(0, CHIPS_MAX).map((tag) => el("span", { class: "chip", title: tag }, tag)),
     tags.length > CHIPS_MAX ? el("span", { class: "soft", title: tags.slice(CHIPS_MAX).join(", ") }, `+${tags.length - CHIPS_MAX}`) : null,
   );
 }

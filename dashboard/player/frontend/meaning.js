@@ -29,7 +29,7 @@ function labels({ tags, alerts, score }) {
     "p",
     { class: "chips" },
     alerts.map((rule) => el("span", { class: "chip alert", title: "A rule asks for attention" }, `Alert: ${rule}`)),
-    tags.map((tag) => el("span", { class: "chip" }, tag)),
+    tags.map((tag) => el("a", { class: "chip", href: `/?tag=${encodeURIComponent(tag)}`, title: "All calls with this tag" }, tag)),
     score === null ? null : el("span", { class: "soft" }, `Score ${score > 0 ? "+" : ""}${score}`),
   );
 }
