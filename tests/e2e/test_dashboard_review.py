@@ -174,6 +174,31 @@ def test_doubtful_words_are_marked_and_hostile_ones_are_just_text(visit: Visit, 
     assert visit.page.locator("img[src*=canary]").count() == 0
 
 
+def test_what_was_said_is_found_by_tag_shown_as_text_and_heard_from_its_second(visit: Visit, place: Place) -> None:
+    page, spoken = visit.page, place.office.spoken
+    visit.open("/?tag=no%20heating")
+    row = page.locator("table.calls tbody tr")
+    row.locator(".chip.alert").wait_for()
+    assert row.count() == 1
+    assert row.locator(".chip").all_inner_texts() == ["Alert", "<b>booked</b>", "no heating", "script"]
+    row.locator("a.open").click()
+    panel = page.locator(".meaning")
+    panel.locator(".marks").first.wait_for()
+    assert spoken.cdr.call_id in page.url
+    boiler, appointment = panel.get_by_label("Phrases heard").locator("li").all_inner_texts()
+    assert "onerror=alert(1)>" in boiler
+    assert "this <img src=http://canary.invalid/word.png" in appointment
+    assert page.locator("img[src*=canary]").count() == 0
+    assert panel.locator(".script").first.locator("li").evaluate_all("all => all.map((n) => n.className)") == [
+        "said", "late", "missing",
+    ]  # fmt: skip
+    panel.locator(".marks .at").nth(1).click()
+    visit.heard(19)
+    assert visit.pause() >= 19
+    panel.get_by_role("link", name="no heating").click()
+    page.wait_for_url("**/?tag=no%20heating")
+
+
 def test_a_comment_is_pinned_to_its_second_and_survives_a_crash_of_the_server(visit: Visit, place: Place) -> None:
     page = visit.page
     visit.review(place.office.spoken)
