@@ -12,6 +12,7 @@ import struct
 import subprocess
 import threading
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ FFMPEG_S_MAX = 900.0  # ffmpeg is stopped after so long; five hours of sound nee
 CONTAINERS = "matroska,wav,mov,ogg,flac,mp3,au"  # by the name of ffmpeg's reader; WebM is matroska, M4A is mov
 M4A_RATE = 16_000
 M4A_BITRATE = 48_000
+CUT_BITRATE = 48_000  # of a copy with stretches cut out: both sides in one Opus stream, as any player takes it
+CUTS_MAX = 400  # stretches: ffmpeg asks for each of them 100 times a second; the nearest are joined until so few
 KEPT_BYTES_MAX = 1 << 30  # of M4A files in one folder; the ones not asked for the longest go first
 CUT_S = 0.25  # a file that plays so much less than its header says is damaged
 FADE_MS = 5  # at both ends of a clip, against clicks
@@ -75,6 +78,34 @@ def m4a(path: Path, out: Path) -> None:
         scratch.rename(out)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def without(path: Path, stretches: Sequence[tuple[float, float]], out: Path) -> None:
+    """Write `out`, WebM/Opus as long as `path`, with silence on both sides where `stretches` (start_s, end_s; in order)
+    lie. It appears whole or not at all. Errors as m4a()."""
+    scratch = _scratch(out)
+    inside = "+".join(f"between(t,{start:.3f},{end:.3f})" for start, end in _at_most(stretches, CUTS_MAX))
+    try:
+        coding = ["-c:a", "libopus", "-b:a", str(CUT_BITRATE), "-fflags", "+bitexact", "-cues_to_front", "1"]
+        # 10 ms at a time: silence begins and ends with a block
+        mute = f"asetpts=N/SR/TB,asetnsamples=480:p=0,volume=0:enable='{inside}'"
+        _run([*_ffmpeg(), "-y", *_input(path), "-map", "0:a:0", "-af", mute, *coding, "-f", "webm", str(scratch)], path)
+        scratch.rename(out)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _at_most(stretches: Sequence[tuple[float, float]], count: int) -> list[tuple[float, float]]:
+    """At most `count` stretches that cover them all: those with the shortest pauses between them are joined."""
+    pauses = sorted(range(1, len(stretches)), key=lambda i: stretches[i][0] - stretches[i - 1][1])
+    joined = set(pauses[: max(0, len(stretches) - count)])
+    out: list[tuple[float, float]] = []
+    for place, (start, end) in enumerate(stretches):
+        if place in joined:
+            out[-1] = (out[-1][0], max(out[-1][1], end))
+        else:
+            out.append((start, end))
+    return out
 
 
 def as_m4a(recording: Path, kept: Path) -> Path:

@@ -5,6 +5,6 @@ text and sound by the same word times. Pure.
     shown = visible(transcript, verdict, may_see_originals)    # the text for one person
 """
 
-from analytics.redact.visible import HIDDEN, Verdict, judge, visible, visible_corrected, visible_text
+from analytics.redact.visible import HIDDEN, Verdict, closed, judge, visible, visible_corrected, visible_text
 
-__all__ = ["HIDDEN", "Verdict", "judge", "visible", "visible_corrected", "visible_text"]
+__all__ = ["HIDDEN", "Verdict", "closed", "judge", "visible", "visible_corrected", "visible_text"]

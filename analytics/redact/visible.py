@@ -102,17 +102,22 @@ def visible(transcript: TranscriptRecord, verdict: Verdict, may_see_originals: b
 
 
 def visible_corrected(corrected: Corrected, verdict: Verdict, may_see_originals: bool) -> Corrected:
-    """The same for a transcript with people's corrections. An utterance with hidden words has no `reference`, which
-    holds a digest of them, and shows no earlier wording: who may not read it may not correct it."""
+    """The same for a transcript with people's corrections. The `reference` of an utterance with hidden words is without
+    its digest of them (see `closed`), and earlier wordings are not in it: who may not read it may not correct it."""
     if may_see_originals or verdict.open:
         return corrected
     heard = visible(corrected.heard, verdict, False)
     if not verdict.known:
         return replace(corrected, heard=heard, utterances=(), latest={})
     said = tuple(_masked_said(u, h, verdict) for u, h in zip(corrected.utterances, heard.utterances, strict=True))
-    secret = {u.reference for u, shown in zip(corrected.utterances, said, strict=True) if not shown.reference}
+    secret = {u.reference for u, shown in zip(corrected.utterances, said, strict=True) if closed(shown.reference)}
     latest = {key: edit for key, edit in corrected.latest.items() if key[1] not in secret}
     return replace(corrected, heard=heard, utterances=said, latest=latest)
+
+
+def closed(reference: str) -> bool:
+    """Whether it is the reference of an utterance in which something is hidden from who got it."""
+    return reference.endswith(".")
 
 
 def visible_text(text: str, wishes: Wishes, may_see_originals: bool, language: str | None = None) -> str:
@@ -142,7 +147,7 @@ def _masked_said(said: Said, heard: Utterance, verdict: Verdict) -> Said:
         SaidWord(HIDDEN, w.start_s, w.end_s, w.p) if h else w for w, h in zip(said.words, hidden, strict=True)
     )
     text = " ".join(w.text for w in words)
-    return replace(said, heard=heard, reference="", words=words, text=text, text_edit=None)
+    return replace(said, heard=heard, reference=f"{said.heard.utterance_id}.", words=words, text=text, text_edit=None)
 
 
 def _hidden(utterance_id: str, words: Sequence[AnyWord], spans: Sequence[RedactedSpan]) -> list[bool]:

@@ -13,7 +13,20 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from analytics import queries
-from dashboard.web import access, edits, filters, live, meanings, plain, progress, transcribing, transcripts
+from analytics.redact import visible_text
+from dashboard.web import (
+    access,
+    edits,
+    filters,
+    live,
+    meanings,
+    plain,
+    progress,
+    redacted,
+    searches,
+    transcribing,
+    transcripts,
+)
 from dashboard.web.answers import Signed, Writing, answer, no_call, problem
 from dashboard.web.context import Context
 from pbx_core.domain import records
@@ -39,6 +52,7 @@ def build(context: Context) -> FastAPI:
     _comments(api, context)
     edits.routes(api, context)
     transcripts.routes(api, context)
+    searches.routes(api, context)
     live.routes(api, context)
     transcribing.routes(api, context)
     return api
@@ -91,6 +105,10 @@ def _reading(api: FastAPI, context: Context) -> None:
         known = names(context, session)
         newer, older = queries.neighbours(reader, scope, call_id, flt)
         state = progress.of(context.db, context.clock, detail)
+        redaction = redacted.as_json(context, session, detail)
+        if redaction["state"] == "original" and detail.recording is not None:
+            of = (session.tenant_id, session.person_id, "read_original", detail.recording.recording_id)
+            audit.note_once(context.db, context.clock, *of, session.token_sha256)
         return answer(
             {
                 "cdr": records.to_json(detail.cdr),
@@ -101,6 +119,7 @@ def _reading(api: FastAPI, context: Context) -> None:
                 "turns": records.to_json(detail.turns),
                 "transcript": transcripts.as_json(context, session, detail),
                 "meaning": meanings.as_json(detail.meaning, transcripts.standing(context, session, detail)),
+                "redaction": redaction,
                 "events": records.to_json(detail.events),
                 "comments": [
                     as_json(c, session) for c in comments.of_call(context.db, session.tenant_id, detail.cdr.call_id)
@@ -235,7 +254,7 @@ def as_json(comment: comments.Comment, session: Session) -> dict[str, Any]:
         "comment_id": comment.comment_id,
         "author": comment.author,
         "at_s": comment.at_s,
-        "text": comment.text,
+        "text": comment.text if session.hide is None else visible_text(comment.text, session.hide, False),
         "created_at": comment.created_at,
         "mine": comment.author_id == session.person_id,
         "may_delete": access.may_delete_any(session)

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from analytics import queries
+from analytics.redact import closed
 from dashboard.web import access, transcripts
 from dashboard.web.answers import Signed, Writing, answer, no_call, problem
 from dashboard.web.context import Context
@@ -46,6 +47,8 @@ def routes(api: FastAPI, context: Context) -> None:
         text = transcripts.standing(context, session, detail)
         if detail.recording is None or text is None or text.heard.recording_id != body.recording_id:
             return problem(404, "no_transcript", "There is no such transcript; nothing was kept.")
+        if body.kind is not EditKind.NAME and closed(body.reference):
+            return problem(403, "hidden", "Words that are hidden from you you cannot put right; nothing was kept.")
         known = body.kind is EditKind.NAME or body.reference in {u.reference for u in text.utterances}
         if not known:
             return problem(409, "heard_anew", "This recording has been transcribed again; look at the new text first.")
@@ -63,7 +66,7 @@ def routes(api: FastAPI, context: Context) -> None:
                 idempotency_key,
             )
         except Overtaken as error:
-            now = as_json(error.now) if error.now else None
+            now = as_json(transcripts.readable(context, session, error.now)) if error.now else None
             return answer({"error": error.error_id, "message": str(error), "now": now}, error.status)
         audit.note_once(
             context.db,
@@ -85,8 +88,13 @@ def routes(api: FastAPI, context: Context) -> None:
             return answer({"edits": [], "heard": {}})
         changes = edits.of_recording(context.db, session.tenant_id, detail.transcript.recording_id)
         text = transcripts.standing(context, session, detail, changes)
-        heard = {u.reference: {"party": u.heard.party, "text": u.heard.text} for u in text.utterances} if text else {}
-        return answer({"edits": [as_json(c) for c in changes], "heard": heard})
+        assert text is not None
+        open_ = [u for u in text.utterances if not closed(u.reference)]
+        heard = {u.reference: {"party": u.heard.party, "text": u.heard.text} for u in open_}
+        if session.hide is not None and (session.hide.any or len(open_) < len(text.utterances)):
+            # an utterance in which something is hidden has no history either
+            changes = [c for c in changes if c.record.kind == EditKind.NAME or c.record.utterance_id in heard]
+        return answer({"edits": [as_json(transcripts.readable(context, session, c)) for c in changes], "heard": heard})
 
 
 def as_json(edit: Edit) -> dict[str, Any]:

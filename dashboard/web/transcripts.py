@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,7 +16,8 @@ from starlette.responses import Response
 
 from analytics import exports, queries
 from analytics.corrected import Corrected, correct
-from dashboard.web import access
+from analytics.redact import judge, visible_corrected, visible_text
+from dashboard.web import access, redacted
 from dashboard.web.answers import Signed, no_call, problem
 from dashboard.web.context import Context
 from pbx_core.domain import records
@@ -30,13 +32,17 @@ _ID = re.compile(r"[0-9a-f]{32}")
 def standing(
     context: Context, session: Session, detail: queries.CallDetail, changes: Sequence[Edit] | None = None
 ) -> Corrected | None:
-    """The transcript with what people put right in it; None when there is none. changes: of its recording, fetched
-    when they are not given."""
+    """The transcript with what people put right in it, without what is hidden from this person; None when there is
+    none. changes: of its recording, fetched when they are not given."""
     if detail.transcript is None:
         return None
     if changes is None:
         changes = edits.of_recording(context.db, session.tenant_id, detail.transcript.recording_id)
-    return correct(detail.transcript, [c.record for c in changes])
+    text = correct(detail.transcript, [c.record for c in changes])
+    if access.may_see_originals(session):
+        return text
+    verdict = judge(detail.transcript, detail.redaction, redacted.wishes(context, session), text)
+    return visible_corrected(text, verdict, False)
 
 
 def as_json(context: Context, session: Session, detail: queries.CallDetail) -> dict[str, Any] | None:
@@ -75,6 +81,14 @@ def as_json(context: Context, session: Session, detail: queries.CallDetail) -> d
         "seen_names": {p: seen("name", p) for p in Party},
         "may_edit": access.may_edit(session),
     }
+
+
+def readable(context: Context, session: Session, edit: Edit) -> Edit:
+    """A change without what is hidden from this person in its text."""
+    wanted = redacted.wishes(context, session)
+    if edit.record.text is None or not wanted.any or access.may_see_originals(session):
+        return edit
+    return replace(edit, record=replace(edit.record, text=visible_text(edit.record.text, wanted, False)))
 
 
 def speakers(context: Context, detail: queries.CallDetail, text: Corrected) -> dict[Party, str]:

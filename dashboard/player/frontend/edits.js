@@ -44,6 +44,7 @@ export class Edits {
   }
 
   begin(utterance) {
+    if (utterance.reference.endsWith(".")) return; // something in it is hidden from this person
     if (!this.may) return;
     this.open.set(utterance.reference, null);
     this.redraw();

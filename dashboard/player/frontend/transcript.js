@@ -137,7 +137,8 @@ export class Transcript {
     );
     const who = this.detail.transcript.names[utterance.party] || PARTIES[utterance.party];
     const open = this.edits.open.has(utterance.reference);
-    const change = may && !open
+    const hidden = utterance.reference.endsWith("."); // something in it is hidden from this person
+    const change = may && !open && !hidden
       ? el("button", { class: "quiet change", type: "button", title: "Put these words right (F2)", onclick: () => this.edits.begin(utterance) }, "Change")
       : null;
     return el(

@@ -9,6 +9,8 @@ const SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
 const GAP_S = 1.0; // shorter pauses are part of talking
 const MARGIN_S = 0.25;
 const RELOADS_MAX = 20;
+const PREPARED = "The recording is being prepared: what must not be heard is being cut out. It is fetched as soon as it is ready.";
+const PREPARED_MS = 5000;
 
 export class Wave {
   /** on: {time(t), playing(bool)}; nothing is fetched before load(). */
@@ -271,20 +273,25 @@ export class Wave {
       this.#say("The sound of this recording is not on the disk of the server. Everything else of the call is here.");
       return;
     }
-    if (++this.reloads > RELOADS_MAX) {
+    if (answer?.status === 403) {
+      this.#say("This recording is not redacted, because its words are not known. Only people with the right to originals hear it.");
+      return;
+    }
+    const prepared = answer?.status === 503;
+    if (!prepared && ++this.reloads > RELOADS_MAX) {
       this.#say("The sound cannot be loaded. Reload the page; if it stays so, tell who runs the system.");
       return;
     }
     const back = this.at;
     const playing = this.ws.isPlaying();
-    this.#say("The sound stopped coming; it is being fetched again.");
+    this.#say(prepared ? PREPARED : "The sound stopped coming; it is being fetched again.");
     this.reload = setTimeout(() => {
       if (this.closed) return;
       this.audio.load();
       this.audio.currentTime = back;
       if (playing) this.play();
       this.audio.addEventListener("canplay", () => (this.trouble.hidden = true), { once: true });
-    }, Math.min(5000, 500 * this.reloads));
+    }, prepared ? PREPARED_MS : Math.min(5000, 500 * this.reloads));
   }
 
   #say(text) {

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from analytics.corrected import correct
-from analytics.redact import HIDDEN, judge, visible, visible_corrected, visible_text
+from analytics.redact import HIDDEN, closed, judge, visible, visible_corrected, visible_text
 from analytics.redact.digits import luhn
 from analytics.redact.numbers import numbers
 from pbx_core.domain.records import Party, TranscriptEditRecord, TranscriptRecord, Utterance, Word
@@ -218,7 +218,7 @@ def test_a_number_that_a_person_put_right_is_hidden_too_and_so_is_what_was_heard
     verdict = judge(talk, None, CARDS, edited)
     seen = visible_corrected(edited, verdict, False)
     assert seen.utterances[0].text == f"my card {HIDDEN} {HIDDEN} {HIDDEN} {HIDDEN} please"
-    assert "foreign" not in seen.utterances[0].heard.text and seen.utterances[0].reference == ""
+    assert "foreign" not in seen.utterances[0].heard.text and closed(seen.utterances[0].reference)
     assert seen.utterances[1] == edited.utterances[1] and not seen.latest
     assert verdict.stretches and visible_corrected(edited, verdict, True) is edited
 
