@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import asr, echo, language, loudness, turns, vad, windows
+from analytics import asr, echo, language, loudness, speakers, turns, vad, windows
 from analytics.asr import RATE, Progress, Recogniser
 from analytics.vad import Segments
 from analytics.windows import Stretch, Window
@@ -31,12 +31,16 @@ class Subject:
 
 @dataclass(frozen=True)
 class Speech:
-    """Where each channel speaks, in the two views, and how loud; index 0 caller, 1 callee. Seconds."""
+    """Where each channel speaks, in the two views, and how loud; index 0 caller, 1 callee. Seconds.
+
+    channels 1: index 0 is the voice that spoke first, 1 the other; not `parted`: 0 holds all speech, whoever spoke."""
 
     duration_s: float
     tight: tuple[Segments, Segments]
     merged: tuple[Segments, Segments]
     loudness_dbfs: tuple[float | None, float | None]
+    channels: int = 2
+    parted: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class Prepared:
 
 def listen(samples: NDArray[np.float32]) -> Speech:
     """Voice activity of both channels, each freed of the other's echo. samples: float32, shape (n, 2), −1..1, 16 kHz;
-    column 0 caller."""
+    column 0 caller. Of shape (n, 1): voice activity of the two voices in it."""
+    if samples.shape[1] == 1:
+        return _listen_to_one(samples[:, 0])
     channels = [samples[:, i] for i in (0, 1)]  # views: a call of hours fills gigabytes
     raw = [asr.speech_probabilities(c) for c in channels]
     own = [echo.suppress(channels[i], channels[1 - i], raw[i], raw[1 - i]) for i in (0, 1)]
@@ -68,15 +74,39 @@ def listen(samples: NDArray[np.float32]) -> Speech:
     return Speech(duration_s, (tight[0], tight[1]), (merged[0], merged[1]), (levels[0], levels[1]))
 
 
+def _listen_to_one(channel: NDArray[np.float32]) -> Speech:
+    """One channel that holds both sides."""
+    probabilities, duration_s = asr.speech_probabilities(channel), len(channel) / RATE
+    tight = vad.segments(probabilities, duration_s, vad.TIGHT)
+    voices = speakers.separate(channel, tight)
+    if voices is None:
+        merged, level = vad.segments(probabilities, duration_s, vad.MERGED), loudness.dbfs(channel, tight, RATE)
+        return Speech(duration_s, (tight, ()), (merged, ()), (level, None), channels=1, parted=False)
+    first, second = voices.first, voices.second
+    return Speech(
+        duration_s,
+        (first, second),
+        (
+            vad.joined(first, second, duration_s, vad.MERGED),
+            vad.joined(second, first, duration_s, vad.MERGED),
+        ),
+        (loudness.dbfs(channel, first, RATE), loudness.dbfs(channel, second, RATE)),
+        channels=1,
+    )
+
+
 def turns_record(subject: Subject, speech: Speech) -> TurnsRecord:
     """The language-free metrics."""
-    return turns.measure(
+    found = turns.measure(
         **_of(subject),
         duration_s=speech.duration_s,
         caller=speech.tight[0],
         callee=speech.tight[1],
         loudness_dbfs=speech.loudness_dbfs,
     )
+    if speech.channels == 2:
+        return found
+    return turns.of_voices(found) if speech.parted else turns.of_one_voice(found)
 
 
 def prepare(
@@ -145,7 +175,7 @@ def _windows(samples: NDArray[np.float32], speech: Speech) -> list[Window]:
             for start, end in speech.merged[i]
             if any(a < end and start < b for a, b in speech.tight[i])
         ]
-        out += windows.pack(found, samples[:, i])
+        out += windows.pack(found, samples[:, i if speech.channels == 2 else 0])
     return out
 
 
@@ -158,7 +188,10 @@ def _record(one: Prepared, told: asr.Told, cpu_s: float) -> TranscriptRecord:
     else:
         utterances = _utterances(one, told.heard)
         status, reason = ("done", None) if utterances else ("empty", "No words were recognised in the sound.")
-    rates = [_words_per_minute(party, one.speech.tight[i], utterances) for i, party in enumerate(PARTIES)]
+    rates = [
+        _words_per_minute(party, one.speech.tight[i], utterances) if one.speech.parted else None
+        for i, party in enumerate(PARTIES)
+    ]
     return TranscriptRecord(
         **_of(one.subject),
         status=status,

@@ -6,6 +6,7 @@ The probabilities come from silero (analytics.asr.speech_probabilities): one per
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,32 @@ def segments(probabilities: Floats, duration_s: float, view: View) -> Segments:
     found = [(start, end) for start, end in _runs(probabilities, view) if (end - start) * FRAME_S >= view.min_speech_s]
     cut = [piece for start, end in found for piece in _cut(probabilities, start, end, view)]
     return _padded([(a * FRAME_S, b * FRAME_S) for a, b in cut], duration_s, view.pad_s)
+
+
+def joined(own: Segments, others: Segments, duration_s: float, view: View) -> Segments:
+    """Tight stretches of one of two voices in one channel as the view has them: those that follow each other within
+    min_silence_s, with nothing of the other voice between, become one of at most max_s; padded, but never into the
+    other voice."""
+    longest_s = view.max_s - 2 * view.pad_s
+    pieces = [piece for start, end in own for piece in _equal(start, end, longest_s)]
+    whole: list[tuple[float, float]] = []
+    for start, end in pieces:
+        last = whole[-1] if whole else None
+        near = last is not None and start - last[1] < view.min_silence_s and end - last[0] <= longest_s
+        if near and last is not None and not any(last[1] <= a < start for a, _ in others):
+            whole[-1] = (last[0], end)
+        else:
+            whole.append((start, end))
+    everything = sorted([(*stretch, True) for stretch in whole] + [(*stretch, False) for stretch in others])
+    padded = _padded([(a, b) for a, b, _ in everything], duration_s, view.pad_s)
+    return tuple(stretch for stretch, (_, _, mine) in zip(padded, everything, strict=True) if mine)
+
+
+def _equal(start: float, end: float, longest_s: float) -> list[tuple[float, float]]:
+    """Equal pieces of at most longest_s."""
+    count = max(1, int(np.ceil((end - start) / longest_s)))
+    edges = np.linspace(start, end, count + 1).tolist()
+    return list(pairwise(edges))
 
 
 def _runs(probabilities: Floats, view: View) -> list[tuple[int, int]]:

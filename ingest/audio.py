@@ -40,11 +40,11 @@ _LENGTH = re.compile(r"^  Duration: (\d+):(\d+):([\d.]+)", re.MULTILINE)  # as f
 _one_at_a_time = [threading.Lock() for _ in range(16)]  # by file: Safari asks for several ranges at once
 
 
-def decode(path: Path, rate: int | None = None) -> tuple[Samples, int]:
+def decode(path: Path, rate: int | None = None, channels: tuple[int, ...] = (2,)) -> tuple[Samples, int]:
     """The sound of a stereo file and its sample rate. samples: float32, shape (n, 2), −1..1; column 0 caller, column
     1 callee. `rate`: resample to it; else as stored (Opus: 48 kHz). InputError, naming the file, when it is missing,
-    damaged, cut short, not stereo or longer than SECONDS_MAX."""
-    samples, found_rate, promised_s = _decode(path, [] if rate is None else [f"aresample={rate}"])
+    damaged, cut short, not stereo or longer than SECONDS_MAX. `channels`: which numbers of them are taken."""
+    samples, found_rate, promised_s = _decode(path, [] if rate is None else [f"aresample={rate}"], channels)
     found_s = len(samples) / found_rate
     if found_s > SECONDS_MAX:
         raise InputError(f"{path.name} is longer than {SECONDS_MAX / 3600:.0f} hours.", error_id="too_long", status=413)
@@ -62,8 +62,8 @@ def stretch(path: Path, start_s: float, end_s: float, rate: int) -> Samples:
 
 
 def decode_speech(path: Path) -> Samples:
-    """decode() at 16 kHz, without the rate: what speech recognition takes."""
-    return decode(path, SPEECH_RATE)[0]
+    """decode() at 16 kHz, without the rate: what speech recognition takes. Also a file of one channel, shape (n, 1)."""
+    return decode(path, SPEECH_RATE, (1, 2))[0]
 
 
 def m4a(path: Path, out: Path) -> None:
@@ -161,7 +161,7 @@ def _ffmpeg() -> list[str]:
     return [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-v", "error", "-nostdin"]
 
 
-def _decode(path: Path, filters: list[str]) -> tuple[Samples, int, float]:
+def _decode(path: Path, filters: list[str], channels: tuple[int, ...] = (2,)) -> tuple[Samples, int, float]:
     """Samples, sample rate, and the length in seconds that the file's header promises (0 when it does not say)."""
     if not path.is_file():
         raise InputError(f"There is no sound file {path.name}.", error_id="no_file", status=404)
@@ -170,7 +170,7 @@ def _decode(path: Path, filters: list[str]) -> tuple[Samples, int, float]:
     raw, said = _run(command, path)
     promised = _LENGTH.search(said)
     hours, minutes, seconds = promised.groups() if promised else ("0", "0", "0")
-    return *_parse_au(raw, path), int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    return *_parse_au(raw, path, channels), int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
 def _input(path: Path) -> list[str]:
@@ -193,19 +193,19 @@ def _run(command: list[str], path: Path) -> tuple[bytes, str]:
     raise InputError(f"{path.name} is damaged or not a sound file: {reason}.", error_id="bad_sound", status=422)
 
 
-def _parse_au(raw: bytes, path: Path) -> tuple[Samples, int]:
+def _parse_au(raw: bytes, path: Path, wanted: tuple[int, ...]) -> tuple[Samples, int]:
     """ffmpeg's AU stream: six big-endian words, then big-endian floats."""
     if len(raw) < 24 or raw[:4] != b".snd":
         raise InputError(f"{path.name} holds no sound.", error_id="bad_sound", status=422)
     offset, _, _, rate, channels = struct.unpack(">5I", raw[4:24])
-    if channels != 2:
+    if channels not in wanted:
         raise InputError(
             f"{path.name} has {channels} channel(s) where two are needed, the caller's and the callee's.",
             error_id="not_stereo",
             status=422,
         )
     samples = np.frombuffer(raw, ">f4", offset=offset).astype(np.float32)
-    return samples.reshape(-1, 2), int(rate)
+    return samples.reshape(-1, channels), int(rate)
 
 
 def _scratch(out: Path) -> Path:
