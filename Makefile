@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_DATA ?= demo-data
 CALLS ?= 20
 
-.PHONY: demo test setup test-tools lint types contracts pjsip pjsip-remove bench-call bench dialogues screenshots clean
+.PHONY: demo test setup test-tools lint types contracts pjsip pjsip-remove bench-call bench-turns bench dialogues screenshots clean
 
 demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 ends by itself
 	$(BIN)/callbench --data $(DEMO_DATA) demo $(if $(EXIT),--exit)
@@ -47,6 +47,9 @@ pjsip-remove:
 
 bench-call: setup test-tools  ## CALLS=20 recorded calls at once, then calls per second, sipp on both ends; last line is JSON
 	$(BIN)/python tests/bench/bench_call.py --calls $(CALLS) $(BENCH_ARGS)
+
+bench-turns: setup  ## error of talk ratio, overlap, interruptions, silence on conversations of known timing; last line is JSON
+	$(BIN)/python tests/bench/bench_turns.py $(BENCH_ARGS)
 
 bench: bench-call  ## all benchmarks
 	$(BIN)/python tests/bench/bench_ingest.py
