@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from analytics import language
 from analytics.engine import FRAMES_PER_S, RATE, WINDOW_FRAMES, Encoded, Engine, speech_probabilities
-from analytics.heard import BATCH_MAX, COMPRESSION_MAX, TRIM_S_MIN, Heard, batches, suspicion
+from analytics.heard import BATCH_MAX, COMPRESSION_MAX, Heard, batches, suspicion
 from analytics.models import Model
 from analytics.vad import Floats
 
 __all__ = ["RATE", "TRIM_S_MIN", "Heard", "Recogniser", "Talk", "Told", "batches", "speech_probabilities", "suspicion"]
 
+TRIM_S_MIN = 2.0  # of speech: less is not understood well
 VERSION = "asr-2"  # names the rules of recognition; change one, change the version
 NO_SPEECH_MIN = 0.6  # with a poor result even after the second look: nothing was said
 DETECT_S = 8.0  # of speech of a call that its language is told from; more costs and hardly changes it
@@ -83,7 +84,7 @@ class Recogniser:
     def recognise(self, chunks: Sequence[Floats], language: str) -> list[Heard]:
         """Words of chunks of similar length, at most 28 s each, in a known language; one Heard per chunk."""
         engine = self._engine(language)
-        return self._decoded(engine, _encode(engine, chunks), chunks, language)
+        return self._decoded(engine, engine.encode(chunks), chunks, language)
 
     def hear(self, talks: Sequence[Talk], progress: Progress) -> list[Told]:
         """The words of several calls, one Told per Talk."""
@@ -103,7 +104,7 @@ class Recogniser:
         """First what tells the languages, which fills `choices`; its encodings are used again for the words."""
         able = {t for t, talk in enumerate(talks) if any(code in self.languages for code in talk.spoken)}
         telling = [c for t in able for c in _telling([c for c in chunks if c.talk == t])]
-        encoded = [(batch, _encode(self._main, [c.samples for c in batch])) for batch in self._batches(telling)]
+        encoded = [(batch, self._main.encode([c.samples for c in batch])) for batch in self._batches(telling)]
         likely = _likely((c, p) for batch, e in encoded for c, p in zip(batch, self._main.detect(e), strict=True))
         for t, talk in enumerate(talks):
             choices[t] = language.choose(likely.get(t, {}), talk.spoken, self.languages)
@@ -121,7 +122,7 @@ class Recogniser:
         samples = [c.samples for c in batch]
         engine = self._engine(code)
         if ready is None or engine is not self._main:
-            ready = _encode(engine, samples)
+            ready = engine.encode(samples)
         return self._decoded(engine, ready, samples, code)
 
     def _decoded(self, engine: Engine, ready: Encoded, chunks: Sequence[Floats], code: str) -> list[Heard]:
@@ -152,11 +153,6 @@ class Recogniser:
 
     def _batches(self, chunks: Sequence[_Chunk]) -> list[list[_Chunk]]:
         return [[chunks[i] for i in rows] for rows in batches([c.length_s for c in chunks], self._batch_max)]
-
-
-def _encode(engine: Engine, chunks: Sequence[Floats]) -> Encoded:
-    """Trimmed to the longest; with one that is too short for that, the full window."""
-    return engine.encode(chunks, 0 if min(map(len, chunks)) >= TRIM_S_MIN * RATE else WINDOW_FRAMES)
 
 
 def _telling(chunks: Sequence[_Chunk]) -> list[_Chunk]:

@@ -27,6 +27,7 @@ from pbx_core.errors import ConfigError
 RATE = 16_000
 FRAMES_PER_S = 100
 WINDOW_FRAMES = 3000
+FRAMES_MIN = 1000  # in shorter windows short chunks are heard far worse; in longer ones hardly better
 TAIL_FRAMES = 100  # of silence after the longest chunk: without it last words are lost
 TOKENS_MAX = 200  # the decoder holds 448 with its prompt
 OPENING = "\"'“¿([{-"  # belong to the next word
@@ -78,12 +79,23 @@ class Engine:
         """Codes this model can write."""
         return frozenset(_LANGUAGE_CODES) if self._whisper.model.is_multilingual else frozenset({"en"})
 
-    def encode(self, chunks: Sequence[Floats], frames_min: int = 0) -> Encoded:
-        """The encoder's part, of a window of at least frames_min: it costs the most, by length."""
-        each = [self._whisper.feature_extractor(c)[..., :-1] for c in chunks]
-        frames = max((max(f.shape[-1] for f in each) + TAIL_FRAMES + 1) // 2 * 2, frames_min)
-        features = np.stack([pad_or_trim(f, min(WINDOW_FRAMES, frames)) for f in each])
-        return Encoded(self._whisper.encode(features), tuple(len(c) / RATE for c in chunks))
+    def encode(self, chunks: Sequence[Floats], frames_min: int = FRAMES_MIN) -> Encoded:
+        """The encoder's part, which costs the most: a window for the longest chunk, its tail and frames_min, filled up
+        with silence."""
+        longest = max(map(len, chunks)) * FRAMES_PER_S // RATE
+        frames = min(WINDOW_FRAMES, max((longest + TAIL_FRAMES + 1) // 2 * 2, frames_min))
+        full = frames * RATE // FRAMES_PER_S
+        each = [self._whisper.feature_extractor(np.pad(c[:full], (0, max(0, full - len(c))))) for c in chunks]
+        features = np.stack([pad_or_trim(f[..., :-1], frames) for f in each])
+        return Encoded(self._encoded(features), tuple(len(c) / RATE for c in chunks))
+
+    def _encoded(self, features: Floats) -> ctranslate2.StorageView:
+        """A processor does one after another: the attention of several does not fit its cache, and they would cost
+        half as much again together."""
+        if self.on_gpu or len(features) == 1:
+            return self._whisper.encode(features)
+        each = [np.array(self._whisper.encode(features[i : i + 1])) for i in range(len(features))]
+        return ctranslate2.StorageView.from_array(np.concatenate(each))
 
     def detect(self, encoded: Encoded) -> list[dict[str, float]]:
         """How likely each language is, by chunk; sums to 1."""

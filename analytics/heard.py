@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from pbx_core.domain.records import Word
 
-TRIM_S_MIN = 2.0  # shorter chunks keep a longer window than they need: trimmed, their error rate rises
-BATCH_MAX = 4
-BATCH_S_MAX = 60.0  # bounds memory, and how long a stopping process must wait
-BATCH_SPREAD = 1.5  # a batch costs as much as its longest chunk: longest / shortest stays under this
+WINDOW_S_MIN = 9.0  # shorter chunks get the same window: they cost as much
+BATCH_MAX = 8
+BATCH_S_MAX = 80.0  # bounds memory, and how long a stopping process must wait
+BATCH_SPREAD = 1.25  # a batch costs as much as its longest chunk: longest / shortest stays under this
 COMPRESSION_MAX = 2.0  # suspicious beyond: loops compress well
 LOGPROB_MIN = -1.0
 TOKENS_PER_S_MAX = 10.0
@@ -43,15 +43,13 @@ def suspicion(heard: Heard, duration_s: float) -> str | None:
 
 
 def batches(lengths_s: Sequence[float], most: int = BATCH_MAX) -> list[list[int]]:
-    """Indices of chunks that are decoded together: similar in length, at most `most` and BATCH_S_MAX; short ones
-    apart from those that are trimmed. Longest first."""
-    order = sorted(range(len(lengths_s)), key=lambda i: -lengths_s[i])
+    """Indices of chunks that are decoded together: similar in length, at most `most` and BATCH_S_MAX. Longest first."""
+    cost_s = [max(s, WINDOW_S_MIN) for s in lengths_s]
     out: list[list[int]] = []
-    for i in order:
-        head = lengths_s[out[-1][0]] if out else 0.0
-        short = lengths_s[i] < TRIM_S_MIN
-        fits = head < TRIM_S_MIN if short else head <= BATCH_SPREAD * lengths_s[i]
-        if out and len(out[-1]) < most and fits and (len(out[-1]) + 1) * head <= BATCH_S_MAX:
+    for i in sorted(range(len(lengths_s)), key=lambda i: -lengths_s[i]):
+        head_s = cost_s[out[-1][0]] if out else 0.0
+        fits = out and len(out[-1]) < most and head_s <= BATCH_SPREAD * cost_s[i]
+        if fits and (len(out[-1]) + 1) * head_s <= BATCH_S_MAX:
             out[-1].append(i)
         else:
             out.append([i])

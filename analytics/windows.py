@@ -1,7 +1,7 @@
 """Stretches of one side's speech put into windows for recognition, and the words put back to where they were spoken.
 
-A window costs by its length plus a second, and one under two seconds costs a full one: so stretches that follow each
-other on one side share a window, with the silence between them shortened. Pure.
+A window costs at least ten seconds, and what is said in few words is understood worse alone: so stretches that follow
+each other on one side share a window, with the silence between them shortened. Pure.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from analytics.vad import Floats, Segments
 from pbx_core.domain.records import Party, Word
 
 RATE = 16_000
-SHARED_S_MAX = 15.0  # a longer stretch has a window for itself
-SHARED_S_LAST = 20.0  # so long may a window become that takes in a last one under ALONE_S_MIN
+SHARED_S_MAX = 14.0  # longer ones cost more by second; a longer stretch has a window for itself
+SHARED_S_LAST = 17.0  # so long may a window become that takes in a last one under ALONE_S_MIN
 ALONE_S_MIN = 2.0
 JOIN_S = 0.25  # of the sound beside a stretch that stays where the silence between two is shortened
 

@@ -34,12 +34,11 @@ def test_every_chunk_is_decoded_once_in_batches_of_similar_length() -> None:
         seconds = [lengths[i] for i in batch]
         assert len(batch) <= rules.BATCH_MAX
         assert len(batch) * max(seconds) <= rules.BATCH_S_MAX
-        assert max(seconds) <= rules.BATCH_SPREAD * min(seconds) or max(seconds) < rules.TRIM_S_MIN
+        assert max(seconds) <= rules.BATCH_SPREAD * max(min(seconds), rules.WINDOW_S_MIN)
 
 
-def test_short_chunks_never_share_a_trimmed_window() -> None:
-    for batch in rules.batches([1.9, 2.0, 2.1, 1.0]):
-        assert len({i in (0, 3) for i in batch}) == 1
+def test_short_chunks_of_any_length_cost_the_same_and_go_together() -> None:
+    assert rules.batches([0.5, 8.9, 3.0, 1.0]) == [[1, 2, 3, 0]]
 
 
 def test_nothing_to_decode_is_no_batch() -> None:

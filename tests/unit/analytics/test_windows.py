@@ -22,7 +22,7 @@ def stretches(*edges: tuple[float, float]) -> list[Stretch]:
         ([(1, 2), (3, 4), (20, 24)], [3]),  # far apart, yet together: the silence is shortened
         ([(1, 11), (12, 22)], [1, 1]),  # together they would be too long
         ([(1, 28), (29, 30)], [1, 1]),  # too long to take in even a short one
-        ([(1, 14), (15, 16)], [2]),  # the last one would cost a full window
+        ([(1, 14.5), (15.2, 16.2)], [2]),  # the last one would cost a full window
         ([], []),
     ],
 )
