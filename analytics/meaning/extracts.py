@@ -19,7 +19,7 @@ WORDS_MIN = 5  # shorter sentences say little by themselves
 CONTENT_MIN = 2  # content words, likewise
 
 
-def extracts(utterances: Sequence[Utterance], language: str, customer: Party) -> tuple[Extract, ...]:
+def extracts(utterances: Sequence[Utterance], language: str, customer: Party | None) -> tuple[Extract, ...]:
     """At most EXTRACTS_MAX sentences in their order."""
     found = [
         (sentence, stems)

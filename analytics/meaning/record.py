@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from analytics.meaning import checklists, extracts, likeness, rules, sentiment, talk, terms, trackers, wishes
 from analytics.meaning.stopwords import STOPWORDS
 from analytics.meaning.trackers import Talk
-from pbx_core.domain.model_speech import Speech
+from pbx_core.domain.model_speech import Side, Speech
 from pbx_core.domain.records import ItemHeard, MeaningRecord, Party, PartyMeaning, TranscriptRecord, TurnsRecord
 from pbx_core.domain.speech_rules import CUSTOMER
 
 HITS_MAX = 1000  # of all trackers in one call
+ONE_CHANNEL = "the recording has one channel, and who of the voices is the agent is not known"
 NAMES = {"en": "English", "ru": "Russian", "sw": "Swahili", "ky": "Kyrgyz"}
 
 
@@ -32,12 +33,12 @@ def meaning(heard: Heard, speech: Speech) -> MeaningRecord:
     transcript, turns = heard.transcript, heard.turns
     spoken = _talk(heard)
     reasons = _reasons(heard, speech)
-    parties = tuple(_party(party, heard, spoken, reasons) for party in Party)
+    parties = tuple(_party(party, heard, spoken, reasons) for party in Party) if turns.channels == 2 else ()
     hits = [hit for tracker in speech.trackers for hit in trackers.heard(tracker, spoken)] if spoken else []
     items = _items(heard, speech, spoken)
     known = rules.Known(
-        None if spoken is None else {hit.tracker_id for hit in hits},
-        None if spoken is None else {key: checklists.share(of) for key, of in items.items()},
+        _trackers(speech, spoken, {hit.tracker_id for hit in hits}),
+        None if spoken is None or spoken.agent is None else {key: checklists.share(of) for key, of in items.items()},
         figures(turns, parties, heard.agent),
     )
     outcome = rules.decide(speech.rules, known)
@@ -52,7 +53,7 @@ def meaning(heard: Heard, speech: Speech) -> MeaningRecord:
         agent=heard.agent,
         direction=heard.direction,
         queue=heard.queue,
-        interactivity=getattr(turns, "interactivity", None),
+        interactivity=turns.interactivity,
         tags=tuple(dict.fromkeys(r.tag for r in outcome.held if r.tag)),
         score=rules.score(speech.rules, outcome),
         alerts=tuple(r.id for r in outcome.held if r.alert),
@@ -65,7 +66,7 @@ def meaning(heard: Heard, speech: Speech) -> MeaningRecord:
         items=tuple(item for of in items.values() for item in of),
         extracts=()
         if spoken is None or "extracts" in reasons
-        else extracts.extracts(spoken.utterances, language, _other(heard.agent)),
+        else extracts.extracts(spoken.utterances, language, _other(spoken.agent)),
     )
 
 
@@ -75,10 +76,10 @@ def figures(turns: TurnsRecord, parties: Iterable[PartyMeaning], agent: Party) -
         "duration_s": turns.duration_s,
         "silence_s": turns.silence_s,
         "overlap_s": turns.overlap_s,
-        "talk_s": sum(p.talk_s for p in turns.parties),
-        "interactivity": getattr(turns, "interactivity", None),
+        "talk_s": sum(p.talk_s for p in turns.parties) if turns.parties else None,
+        "interactivity": turns.interactivity,
     }
-    for side in turns.parties:
+    for side in turns.parties if turns.channels == 2 else ():
         before = "" if side.party is agent else CUSTOMER
         found[f"{before}talk_ratio"] = side.talk_ratio
         found[f"{before}interruptions"] = side.interruptions
@@ -100,12 +101,20 @@ def _talk(heard: Heard) -> Talk | None:
     """The words; None where there are none to look at. A recording in which nobody speaks has words: none."""
     if heard.transcript.status not in ("done", "empty"):
         return None
-    return Talk(heard.transcript.utterances, heard.transcript.language or "", heard.agent)
+    agent = heard.agent if heard.turns.channels == 2 else None
+    return Talk(heard.transcript.utterances, heard.transcript.language or "", agent)
+
+
+def _trackers(speech: Speech, spoken: Talk | None, said: set[str]) -> dict[str, bool | None]:
+    """Whether each tracker was heard; None: nobody knows."""
+    if spoken is None:
+        return dict.fromkeys((t.id for t in speech.trackers), None)
+    return {t.id: t.id in said if spoken.agent or t.side is Side.ANY else None for t in speech.trackers}
 
 
 def _items(heard: Heard, speech: Speech, spoken: Talk | None) -> dict[str, list[ItemHeard]]:
-    """The items of the scripts that apply, by the script's id."""
-    if spoken is None:
+    """The items of the scripts that apply, by the script's id; none where nobody knows who is the agent."""
+    if spoken is None or spoken.agent is None:
         return {}
     return {
         each.id: list(checklists.heard(each, spoken))
@@ -125,7 +134,7 @@ def _party(party: Party, heard: Heard, spoken: Talk | None, reasons: dict[str, s
         questions=talk.questions(transcript.utterances, party) if "questions" not in reasons else None,
         fillers=talk.fillers(spoken.spoken[party]) if spoken and "fillers" not in reasons else None,
         longest_monologue_s=side.longest_monologue_s if side else 0.0,
-        patience_s=getattr(side, "patience_s", None),
+        patience_s=side.patience_s if side else None,
         sentiment=sentiment.by_quarter(transcript.utterances, party) if "sentiment" not in reasons else (),
     )
 
@@ -142,6 +151,8 @@ def _reasons(heard: Heard, speech: Speech) -> dict[str, str]:
     language = transcript.language or ""
     name = NAMES.get(language, f"the language {language!r}")
     found: dict[str, str] = {}
+    if heard.turns.channels != 2:
+        found |= dict.fromkeys(("sides", "questions", "fillers", "sentiment"), ONE_CHANNEL)
     if language not in likeness.STEMMED:
         found["forms"] = f"there is no stemmer for {name} here: phrases are found by likeness, and may be other words"
     if language not in talk.QUESTIONS:
@@ -159,5 +170,7 @@ def _reasons(heard: Heard, speech: Speech) -> dict[str, str]:
     return found
 
 
-def _other(party: Party) -> Party:
+def _other(party: Party | None) -> Party | None:
+    if party is None:
+        return None
     return Party.CALLEE if party is Party.CALLER else Party.CALLER

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pbx_core.domain.model_speech import SpeechRule
@@ -11,10 +11,10 @@ from pbx_core.domain.speech_rules import OPERATORS, Condition, Heard, parse
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a call. trackers: heard; None: no words. checklists: share 0..1 said in time, of those that
-    apply; None: no words. figures: None: not known."""
+    """What is known of a call. trackers: whether heard; None: not known. checklists: share 0..1 said in time, of those
+    that apply; None: not known at all. figures: None: not known."""
 
-    trackers: Collection[str] | None
+    trackers: Mapping[str, bool | None]
     checklists: Mapping[str, float | None] | None
     figures: Mapping[str, float | None]
 
@@ -47,7 +47,8 @@ def score(rules: Sequence[SpeechRule], outcome: Outcome) -> float | None:
 
 def _holds(condition: Condition, known: Known) -> bool | None:
     if isinstance(condition, Heard):
-        return None if known.trackers is None else (condition.tracker in known.trackers) is condition.wanted
+        was = known.trackers.get(condition.tracker)
+        return None if was is None else was is condition.wanted
     if condition.checklist:
         if known.checklists is None:
             return None

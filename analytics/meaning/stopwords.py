@@ -16,8 +16,8 @@ while of at by for with about against between into through during before after a
 on off over under again further then once here there when where why how all any both each few more most other some such
 no nor not only own same so than too very just also still yet now one two get got go going gonna want wanna say said
 says see look know think mean make take give tell put come like well really actually maybe something anything nothing
-thing things way lot bit much many even ever never always already kind sort quite else let us im oh uh um ah er hmm hm
-mm mhm uhm huh yeah yes yep nope okay ok alright right sure hello hi hey good morning afternoon evening bye goodbye
+thing things way lot bit much many even ever never always already kind sort quite else let us im new old oh uh um ah
+er hmm hm mm mhm uhm huh yeah yes yep nope okay ok alright right sure hello hi hey good morning afternoon evening bye goodbye
 please thank thanks sorry welcome moment minute second today tomorrow yesterday day call calling speak speaking help
 """
 _RUSSIAN = """

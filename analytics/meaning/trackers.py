@@ -12,9 +12,9 @@ from pbx_core.domain.records import Party, TrackerHit, Utterance
 
 
 class Talk:
-    """What both parties say, and which of them works for the tenant."""
+    """What both parties say, and which of them works for the tenant; None: nobody knows."""
 
-    def __init__(self, utterances: Sequence[Utterance], language: str, agent: Party) -> None:
+    def __init__(self, utterances: Sequence[Utterance], language: str, agent: Party | None) -> None:
         self.utterances = utterances
         self.language = language
         self.agent = agent
@@ -23,7 +23,9 @@ class Talk:
 
     def of_side(self, side: Side) -> list[Party]:
         """The parties that a side means."""
-        return [p for p in Party if side is Side.ANY or (side is Side.AGENT) == (p is self.agent)]
+        if side is Side.ANY:
+            return list(Party)
+        return [p for p in Party if self.agent is not None and (side is Side.AGENT) == (p is self.agent)]
 
     def hits(self, side: Side, phrases: Iterable[str], unless: Iterable[str] = ()) -> list[Sequence[Token]]:
         """The tokens of every hit of a side, in order of time."""

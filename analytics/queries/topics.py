@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from analytics.meaning import topics
+from analytics.meaning import likeness, topics, words
 from analytics.meaning.topics import Counted, Topic
 from analytics.queries.reader import Reader
 from analytics.queries.types import Scope, period
+from analytics.redact import visible_text
 
 WEEK = timedelta(days=7)
 
@@ -56,8 +58,9 @@ class Compared:
     topics: list[Topic]
 
 
-def rising(reader: Reader, scope: Scope, until: datetime) -> Compared:
-    """The words that rise in the seven days up to until."""
+def rising(reader: Reader, scope: Scope, until: datetime, hidden: Sequence[str] = ()) -> Compared:
+    """The words that rise in the seven days up to until. hidden: names that must not be readable; those that were
+    known when a call was transcribed are no terms of it anyway."""
     middle, since = until - WEEK, until - 2 * WEEK
     values = {**period(scope, since, until), "middle": middle}
     of = {r["language"]: (r["calls"], r["before"]) for r in reader.rows(_OF_ALL, values)}
@@ -65,4 +68,13 @@ def rising(reader: Reader, scope: Scope, until: datetime) -> Compared:
         Counted(r["form"], r["language"], r["calls"], r["calls_before"], r["of_now"], r["of_before"])
         for r in reader.rows(_TERMS, {**values, "least": topics.CALLS_MIN})
     ]
-    return Compared(since, middle, until, of, topics.rising(counts))
+    hide = scope.hide
+    if hide is not None:  # a word that must not be read in a call is not read here either
+        counts = [c for c in counts if visible_text(c.term, hide, False, c.language) == c.term]
+    found = [c for c in counts if not _named(c, hidden)]
+    return Compared(since, middle, until, of, topics.rising(found))
+
+
+def _named(counted: Counted, hidden: Sequence[str]) -> bool:
+    stem = likeness.stem(counted.term, counted.language)
+    return any(stem == likeness.stem(word, counted.language) for name in hidden for word in words.pieces(name))

@@ -11,6 +11,7 @@ from analytics import queries
 from analytics.queries import topics
 from dashboard import charts, formatting, player, session
 from dashboard.web import meanings
+from pbx_core.store import models
 
 DAYS = {"Today": 1, "7 days": 7, "30 days": 30, "90 days": 90}
 OTHER = "Other"
@@ -108,7 +109,9 @@ def sections(viewer: session.Viewer, metrics: list[queries.MetricValue], since: 
 def rising(viewer: session.Viewer) -> None:
     """The words that rise, this week against the one before; whatever period is looked at."""
     st.subheader("Topics that rise", anchor=False)
-    player.topics(meanings.topics_as_json(topics.rising(viewer.reader(), viewer.scope, datetime.now(UTC))))
+    _, model = models.active(viewer.context.db, viewer.scope.tenant_id)
+    found = topics.rising(viewer.reader(), viewer.scope, datetime.now(UTC), model.speech.redact.names)
+    player.topics(meanings.topics_as_json(found))
 
 
 def content() -> None:

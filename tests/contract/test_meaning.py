@@ -161,5 +161,6 @@ def test_topics_compare_two_weeks_of_one_tenant(place: Place) -> None:
     compared = topics.rising(place.reader, Scope(place.acme.tenant_id), later)
     assert compared.of == {"en": (25, 25)}
     assert [(t.counted.term, t.counted.calls, t.counted.calls_before) for t in compared.topics] == [("leak", 20, 0)]
+    assert topics.rising(place.reader, Scope(place.acme.tenant_id), later, ["Mrs Leaks"]).topics == []
     assert topics.rising(place.reader, Scope(place.birch.tenant_id), later).of == {}
     assert topics.rising(place.reader, Scope(place.acme.tenant_id, "103"), later).of == {}

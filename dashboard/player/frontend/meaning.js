@@ -5,7 +5,7 @@ import { clock } from "./format.js";
 
 const MARKS = { said: "✓", late: "✓", missing: "–" };
 const SPOKEN = { said: "said", late: "said too late", missing: "not said" };
-const NAMES = { words: "Phrases and scripts", forms: "Word forms", questions: "Questions", fillers: "Fillers", sentiment: "Tone of words", extracts: "Extracts" };
+const NAMES = { words: "Phrases and scripts", sides: "Phrases of one side, scripts", forms: "Word forms", questions: "Questions", fillers: "Fillers", sentiment: "Tone of words", extracts: "Extracts" };
 const PARTIES = ["caller", "callee"];
 
 /** The panel; seek(seconds) is called when a time is pressed. Nothing where there is no text to look at. */

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from analytics.after import STEPS, Conversation
 from analytics.meaning import wishes
 from analytics.meaning.record import meaning
-from pbx_core.domain.model_speech import Checklist, ChecklistItem, Redaction, Speech, SpeechRule, Tracker
+from pbx_core.domain.model import Model
+from pbx_core.domain.model_speech import Checklist, ChecklistItem, Redaction, Side, Speech, SpeechRule, Tracker
 from pbx_core.domain.records import MeaningRecord, from_json, to_json
 from pbx_core.domain.speech_rules import FIGURES, Compared, Heard, parse
 from tests.support.sayings import said
@@ -122,6 +127,25 @@ def test_every_figure_can_be_asked_for(figure: str) -> None:
     assert record.undecided == (("r",) if unknown else ())
 
 
+def test_of_one_channel_nobody_knows_who_is_who() -> None:
+    heard = said("en", *LINES)
+    mono = replace(heard, turns=replace(heard.turns, channels=1, reason="one channel"))
+    speech = replace(
+        _rule("not tracker:mine"),
+        trackers=(*TRACKERS, Tracker("mine", ("um",), side=Side.AGENT)),
+        rules=tuple(SpeechRule(str(i), (when,), tag="x") for i, when in enumerate(
+            ("tracker:refund", "not tracker:mine", "checklist:hello < 1", "talk_ratio > 0", "talk_s > 1",
+             "questions > 0")
+        )),
+    )  # fmt: skip
+    record = meaning(mono, speech)
+    assert (record.held, record.undecided) == (("0", "4"), ("1", "2", "3", "5"))
+    assert (record.parties, record.items) == ((), ())
+    assert "one channel" in record.reasons["sides"]
+    untold = replace(mono, turns=replace(mono.turns, parties=()))
+    assert meaning(untold, speech).undecided == ("1", "2", "3", "4", "5")
+
+
 def test_questions_and_fillers_of_two_languages() -> None:
     record = meaning(said("ru", "customer 0 Эм, как бы это сказать? Короче, где он?", "agent 9 Ну вот."), Speech())
     caller, callee = record.parties
@@ -180,3 +204,13 @@ def test_the_record_is_read_back_equal_and_knows_its_wishes() -> None:
     assert from_json(MeaningRecord, to_json(record)) == record
     assert record.wishes_sha256 == wishes.sha256(_rule("tracker:refund"))
     assert record.wishes_sha256 != wishes.sha256(_rule("tracker:sorry"))
+
+
+def test_the_step_after_a_transcript_gives_the_record() -> None:
+    heard = said("en", *LINES, queue="support")
+    silence = np.zeros((16_000, 2), dtype=np.float32)
+    model = Model(speech=_rule("tracker:refund"))
+    told = Conversation(heard.transcript, heard.turns, silence, model, heard.agent, heard.direction, heard.queue)
+    made = dict(line for step in STEPS for line in step(told))
+    assert made["meaning"] == meaning(heard, model.speech)
+    assert made["meaning"].queue == "support"
