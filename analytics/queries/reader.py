@@ -65,25 +65,31 @@ _MACROS = (
       ON u.tenant_id = tenant AND u.call_id = last.call_id AND u.utterance_id = split_part(last.utterance_id, '.', 1)
     WHERE last.text IS NOT NULL AND ends_with(last.utterance_id, left(md5(u.text), 8))
     """,
-    # Every word of every transcript as it stands now, with whose it is; of utterances that are `readable`.
+    # Where these words stand in the transcripts as they are now, and whose they are; of utterances that are `readable`.
+    # The words are chosen first: what follows then looks at few rows.
     r"""
-    CREATE MACRO memory.main.words_now(tenant, originals_, wishes_) AS TABLE
+    CREATE MACRO memory.main.words_now(tenant, terms_, originals_, wishes_) AS TABLE
     WITH e AS MATERIALIZED (SELECT * FROM edited(tenant)),
-    hidden AS (SELECT s.utterance_id FROM lk.main.redacted_span AS s WHERE s.tenant_id = tenant AND NOT originals_),
     rewritten AS (SELECT *, regexp_extract_all(replace(lower(text), 'ё', 'е'), '[\p{L}\p{N}]+') AS words
                   FROM e WHERE kind = 'text'),
-    said AS (
+    heard AS MATERIALIZED (
         SELECT h.call_id, h.recording_id, h.utterance_id, h.position, h.party, h.term FROM lk.main.utterance_term AS h
-        WHERE h.tenant_id = tenant AND h.utterance_id NOT IN (SELECT w.utterance_id FROM rewritten AS w)
-          AND (originals_ OR wishes_ IS NULL OR h.recording_id IN (
+        WHERE h.tenant_id = tenant AND h.term IN (SELECT unnest(terms_))),
+    said AS (
+        SELECT * FROM heard
+        WHERE utterance_id NOT IN (SELECT w.utterance_id FROM rewritten AS w)
+          AND (originals_ OR wishes_ IS NULL OR recording_id IN (
             SELECT r.recording_id FROM lk.main.redaction AS r
             WHERE r.tenant_id = tenant AND r.status = 'done' AND r.wishes_sha256 = wishes_))
         UNION ALL
-        SELECT call_id, recording_id, utterance_id, generate_subscripts(words, 1), heard_party, unnest(words)
-        FROM rewritten WHERE originals_ OR wishes_ IS NULL)
+        SELECT * FROM (SELECT call_id, recording_id, utterance_id, generate_subscripts(words, 1) AS position,
+                              heard_party AS party, unnest(words) AS term
+                       FROM rewritten WHERE originals_ OR wishes_ IS NULL)
+        WHERE list_contains(terms_, term))
     SELECT said.* REPLACE (coalesce(m.party, said.party) AS party)
     FROM said LEFT JOIN (SELECT * FROM e WHERE kind = 'party') AS m USING (utterance_id)
-    WHERE said.utterance_id NOT IN (SELECT d.utterance_id FROM hidden AS d)
+    WHERE originals_ OR said.utterance_id NOT IN (
+        SELECT s.utterance_id FROM lk.main.redacted_span AS s WHERE s.tenant_id = tenant)
     """,
 )
 

@@ -31,8 +31,13 @@ FORMS_MAX = 3000  # of one word: the beginning of two letters has thousands
 # DuckDB counts mistakes in bytes; letters of two bytes are replaced by signs of one that no word holds.
 _LETTERS = "абвгдежзийклмнопрстуфхцчшщъыьэюяңөүі"
 _SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ!#%&()*+-/"
-_FORMS = """
-    WITH known AS (SELECT DISTINCT term FROM words_now($tenant_id, $originals, $wishes)),
+_FORMS = r"""
+    WITH known AS (
+        SELECT DISTINCT term FROM lk.main.utterance_term WHERE tenant_id = $tenant_id
+        UNION
+        SELECT unnest(regexp_extract_all(replace(lower(text), 'ё', 'е'), '[\p{L}\p{N}]+'))
+        FROM lk.main.transcript_edit WHERE tenant_id = $tenant_id AND kind = 'text' AND text IS NOT NULL
+    ),
     sought AS (
         SELECT word, head, edits, translate(word, $letters, $signs) AS plain
         FROM (SELECT unnest($words::VARCHAR[]) AS word, unnest($heads::VARCHAR[]) AS head,
@@ -57,7 +62,7 @@ _HITS = """
                     unnest($costs::INTEGER[]) AS cost),
     found AS (
         SELECT call_id, recording_id, utterance_id, said.party, clause, position - place AS first, max(cost) AS cost
-        FROM words_now($tenant_id, $originals, $wishes) AS said JOIN form USING (term)
+        FROM words_now($tenant_id, $terms, $originals, $wishes) AS said JOIN form USING (term)
         GROUP BY ALL HAVING count(DISTINCT place) = any_value(size)
     ),
     whole AS (
@@ -174,7 +179,7 @@ def _forms(reader: Reader, scope: Scope, clauses: Sequence[Clause]) -> Forms:
         "signs": _SIGNS,
     }
     known: dict[str, list[tuple[str, bool]]] = {}
-    for row in reader.rows(_FORMS, {"tenant_id": scope.tenant_id, **readable_parameters(scope), **lists}):
+    for row in reader.rows(_FORMS, {"tenant_id": scope.tenant_id, **lists}):
         known.setdefault(row["word"], []).append((row["term"], row["near"]))
     for word in wanted:
         for term, near in known.get(word.word, ()):
