@@ -39,19 +39,29 @@ def loud_voice_like_buzz() -> np.ndarray:
     return np.sum(parts, axis=0) * (np.sin(2 * np.pi * 2 * _T) > 0)
 
 
+def line_noise() -> np.ndarray:
+    """Mains hum with harmonics, hiss and crackle."""
+    rng = np.random.default_rng(5)
+    hum = sum(0.05 / k * np.sin(2 * np.pi * 50 * k * _T) for k in (1, 2, 3, 5))
+    return hum + rng.normal(0, 0.01, len(_T)) + (rng.random(len(_T)) < 0.0005) * rng.uniform(-0.8, 0.8, len(_T))
+
+
 NOT_SPEECH = {
     "silence": np.zeros(len(_T)),
     "noise": np.random.default_rng(3).normal(0, 0.1, len(_T)),
     "ringing tone": 0.3 * np.sin(2 * np.pi * 425 * _T) * (_T % 5 < 1),
     "busy tone": 0.3 * np.sin(2 * np.pi * 425 * _T) * (_T % 1 < 0.5),
     "music": music(),
+    "fax that calls": 0.3 * np.sin(2 * np.pi * 1100 * _T) * (_T % 3.5 < 0.5),
+    "fax that answers": 0.3 * np.sin(2 * np.pi * 2100 * _T) * (_T % 6 < 3),
+    "line noise": line_noise(),
     "buzz": loud_voice_like_buzz(),
 }
 
 
 @pytest.mark.parametrize("sound", NOT_SPEECH)
 def test_no_text_where_nobody_speaks(sound: str) -> None:
-    record = speech.transcribe(stereo(NOT_SPEECH[sound]))
+    record = speech.transcribe(stereo(NOT_SPEECH[sound], NOT_SPEECH["line noise"]))
     assert (record.status, record.utterances) == ("empty", ())
     assert record.reason
     assert (record.caller_words_per_minute, record.callee_words_per_minute) == (None, None)
