@@ -1,7 +1,7 @@
 // What is known of a call beside its sound: parties, measures of the conversation, quality of the lines, its story.
 
 import { el } from "./dom.js";
-import { dayTime, DISPOSITIONS, language, number, party, percent, span, time } from "./format.js";
+import { dayTime, DISPOSITIONS, language, number, party, percent, sides, span, time } from "./format.js";
 
 export function heading(detail, zone) {
   const { cdr, transcript } = detail;
@@ -81,7 +81,7 @@ export function measures(detail) {
     node.append(el("p", { class: "soft" }, silences(turns)));
     return node;
   }
-  const names = turns.channels === 1 ? ["Voice A", "Voice B"] : ["Caller", "Callee"];
+  const names = Object.values(sides(turns));
   if (caller?.talk_ratio !== null && callee?.talk_ratio !== null && caller && callee)
     node.append(
       el("div", { class: "bar", role: "img", "aria-label": `${names[0]} talks ${percent(caller.talk_ratio)}, ${names[1]} ${percent(callee.talk_ratio)}` },

@@ -63,6 +63,12 @@ export const DISPOSITIONS = {
   answered: "Answered", no_answer: "No answer", busy: "Busy", cancelled: "Cancelled", failed: "Failed",
 };
 
+/** What the sides are called: in a recording of one channel nobody knows whose voice is whose. */
+export function sides(turns) {
+  if (turns?.channels !== 1) return { caller: "Caller", callee: "Callee" };
+  return turns.parties.length ? { caller: "Voice A", callee: "Voice B" } : { caller: "Voices", callee: "Voices" };
+}
+
 /** "Maria (101)": the tenant's own name for the number, else what the caller says of himself. Control and direction
  *  marks are dropped, long names cut. */
 export function party(number, names, said = "") {

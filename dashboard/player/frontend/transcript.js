@@ -1,8 +1,8 @@
 // The text of a conversation, following the sound word by word.
 
 import { el, fill, icon } from "./dom.js";
-import { Edits, PARTIES } from "./edits.js";
-import { clock, percent } from "./format.js";
+import { Edits } from "./edits.js";
+import { clock, percent, sides } from "./format.js";
 import { write } from "./net.js";
 
 const UNSURE = 0.5; // words the engine gave less than this are shown as doubtful
@@ -135,7 +135,7 @@ export class Transcript {
       { class: "at", type: "button", title: "Hear from here", data: { at: utterance.start_s } },
       clock(utterance.start_s),
     );
-    const who = this.detail.transcript.names[utterance.party] || PARTIES[utterance.party];
+    const who = this.detail.transcript.names[utterance.party] || sides(this.detail.turns)[utterance.party];
     const open = this.edits.open.has(utterance.reference);
     const hidden = utterance.reference.endsWith("."); // something in it is hidden from this person
     const change = may && !open && !hidden
@@ -144,7 +144,7 @@ export class Transcript {
     return el(
       "div",
       { class: `utterance ${utterance.party}`, data: { start: utterance.start_s, reference: utterance.reference } },
-      el("div", { class: "who" }, el("span", { class: "name", title: PARTIES[utterance.party] }, who), at),
+      el("div", { class: "who" }, el("span", { class: "name", title: sides(this.detail.turns)[utterance.party] }, who), at),
       el("div", {}, open ? this.edits.editor(utterance) : text, change, this.edits.notes(utterance)),
     );
   }
