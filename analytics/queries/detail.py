@@ -79,6 +79,15 @@ _REDACTED_SPANS = """
     SELECT * FROM lk.main.redacted_span
     WHERE tenant_id = $tenant_id AND call_id = $call_id AND recording_id = $recording_id ORDER BY position
 """
+_NOT_REDACTED = """
+    SELECT r.* FROM lk.main.recording AS r
+    JOIN lk.main.transcript AS t
+      ON t.tenant_id = r.tenant_id AND t.call_id = r.call_id AND t.recording_id = r.recording_id
+    WHERE r.tenant_id = $tenant_id AND r.recording_id NOT IN (
+        SELECT d.recording_id FROM lk.main.redaction AS d WHERE d.tenant_id = $tenant_id AND d.wishes_sha256 = $wishes)
+      AND r.recording_id NOT IN (SELECT g.recording_id FROM lk.main.recording_gone AS g WHERE g.tenant_id = $tenant_id)
+    ORDER BY r.call_id, r.recording_id
+"""
 _RECORDING = """
     SELECT r.* FROM lk.main.recording AS r
     WHERE r.tenant_id = $tenant_id AND r.recording_id = $recording_id
@@ -137,6 +146,12 @@ def words(reader: Reader, kept: RecordingRecord) -> tuple[TranscriptRecord | Non
     """What was heard in a recording and what of it is to be hidden; None where it is not there (yet)."""
     own = {"tenant_id": kept.tenant_id, "call_id": kept.call_id, "recording_id": kept.recording_id}
     return _transcript(reader, own), _redaction(reader, own)
+
+
+def not_redacted(reader: Reader, tenant_id: str, wishes_sha256: str) -> list[RecordingRecord]:
+    """A tenant's recordings whose transcripts were not looked through under these wishes."""
+    found = reader.rows(_NOT_REDACTED, {"tenant_id": tenant_id, "wishes": wishes_sha256})
+    return [_record(RecordingRecord, row) for row in found]
 
 
 def _turns(reader: Reader, own: dict[str, Any]) -> TurnsRecord | None:

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from analytics import transcript
 from analytics.after import STEPS, Conversation
@@ -25,6 +26,7 @@ from analytics.redact import HIDDEN
 from dashboard.web import redacted
 from dashboard.web.context import Context
 from ingest import audio
+from pbx_core.cli import callbench
 from pbx_core.clock import SystemClock
 from pbx_core.domain.model import Model
 from pbx_core.domain.model_speech import Redaction, Speech
@@ -285,3 +287,22 @@ def test_where_nothing_is_hidden_nothing_changes(browser, town) -> None:
         client = browser(f"{who}@acme.test")
         assert client.get(f"/media/{record.recording_id}").content == original(town, record).read_bytes()
         assert client.get(f"/api/calls/{record.call_id}").json()["redaction"] == {"state": "open", "message": ""}
+
+
+def test_a_new_wish_hides_at_once_and_after_the_command_the_search_goes_by_it(browser, town, context, shop) -> None:
+    wider = replace(MODEL, speech=Speech(redact=Redaction(cards=True, names=("Parcel",))))
+    models.apply(context.db, context.clock, shop.tenant.tenant_id, wider, "test", "a name more")
+    client = browser("manager@cedar.test")
+
+    def found(said: str) -> bool:
+        return bool(client.get(f"/api/calls?said={said}").json()["calls"])
+
+    assert "parcel" not in client.get(f"/api/calls/{shop.spoken.call_id}/transcript").text
+    assert not found("order") and not found("parcel"), "nobody has looked for the new name yet"
+    for told in ("1 recordings", "0 recordings"):
+        done = CliRunner().invoke(callbench, ["--data", str(town.settings.data), "redact", "cedar.test"])
+        assert done.exit_code == 0 and told in done.output, done.output
+        office.load(town.settings)
+    assert found("order") and not found("parcel")
+    refused = CliRunner().invoke(callbench, ["--data", str(town.settings.data), "redact", "acme.test"])
+    assert "nothing to do" in str(refused.exception)
