@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_DATA ?= demo-data
 CALLS ?= 20
 
-.PHONY: demo test setup test-tools lint types contracts pjsip pjsip-remove bench-call bench-turns bench-asr bench dialogues screenshots clean
+.PHONY: demo test setup test-tools lint types contracts pjsip pjsip-remove bench-call bench-turns bench-asr bench-transcripts bench dialogues screenshots clean
 
 demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 ends by itself
 	$(BIN)/callbench --data $(DEMO_DATA) demo $(if $(EXIT),--exit)
@@ -53,6 +53,9 @@ bench-turns: setup  ## error of talk ratio, overlap, interruptions, silence on c
 
 bench-asr: setup  ## speech: ours against faster-whisper on human recordings, cost and word error rate; last line is JSON
 	$(BIN)/python tests/bench/bench_asr.py $(BENCH_ARGS)
+
+bench-transcripts: setup test-tools  ## CALLS=20 spoken calls within a minute: from hang-up to the text in the dashboard; last line is JSON
+	$(BIN)/python tests/bench/bench_transcripts.py --calls $(CALLS) $(BENCH_ARGS)
 
 bench: bench-call  ## all benchmarks
 	$(BIN)/python tests/bench/bench_ingest.py
