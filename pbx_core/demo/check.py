@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 import subprocess
@@ -81,7 +82,7 @@ class DashboardVisitor:
             records.from_json(records.Cdr, body["cdr"]),
             _part(records.RecordingRecord, body["recording"]),
             _part(records.TurnsRecord, body["turns"]),
-            _part(records.TranscriptRecord, body["transcript"]),
+            _transcript(body["transcript"]),
             len(body["recordings"]),
         )
 
@@ -90,6 +91,17 @@ class DashboardVisitor:
         answer = self._http.get(f"/api/calls/{call_id}", params=params)
         answer.raise_for_status()
         return answer.json()
+
+    def read_along(self) -> list[str]:
+        """What is said in the first running call, looked at as the page Live does; nothing while there are no words."""
+        running = self._http.get("/api/live").raise_for_status().json()["calls"]
+        if not running:
+            return []
+        address = f"/api/live/{running[0]['call_id']}"
+        token = self._http.get("/api/me").raise_for_status().json()["csrf"]
+        self._http.post(f"{address}/look", headers={"X-CSRF-Token": token})  # refused: the answer says why
+        words = self._http.get(address)
+        return [line["text"] for line in words.json().get("lines", [])]
 
     def recording_faults(self, recording: records.RecordingRecord) -> list[str]:
         """Fetch the sound and decode it; what is wrong with it, in words. Empty: stereo, whole, both sides heard."""
@@ -103,6 +115,20 @@ class DashboardVisitor:
 
 def _part(kind: type[Any], body: Any) -> Any:
     return None if body is None else records.from_json(kind, body)
+
+
+def _transcript(body: Any) -> records.TranscriptRecord | None:
+    """The record inside what the review page gets: who put what right is for people."""
+    if body is None:
+        return None
+    utterances = [_fields(records.Utterance, one) for one in body["utterances"]]
+    return records.from_json(
+        records.TranscriptRecord, {**_fields(records.TranscriptRecord, body), "utterances": utterances}
+    )
+
+
+def _fields(kind: type[Any], body: Any) -> dict[str, Any]:
+    return {f.name: body[f.name] for f in dataclasses.fields(kind) if f.name in body}
 
 
 def _sound_faults(content: bytes, recording: records.RecordingRecord) -> list[str]:

@@ -48,8 +48,16 @@ def test_alice_by_udp_calls_bob_by_tls_and_the_manager_reads_it(world: World, tm
             bob.answer()
             alice.wait_event("CALL_ESTABLISHED")
             until(lambda: system.status()["calls"] == 1, what="the call in `callbench status`")
-            time.sleep(TALK_S)  # two people talk; this is the subject, not a wait
-            with DashboardVisitor(system.web, "manager@acme.test", "correct horse manager") as manager:
+            talking = time.monotonic()
+            with (
+                DashboardVisitor(system.web, "manager@acme.test", "correct horse manager") as manager,
+                DashboardVisitor(system.web, "manager@birch.test", "correct horse manager") as stranger,
+            ):
+                until(manager.read_along, 60, 0.5, what="words of the running call")
+                assert "listen" in system.board(), "a process that is started when somebody reads along"
+                assert stranger.read_along() == []
+                live_after_s = time.monotonic() - talking
+                time.sleep(max(0.0, TALK_S - live_after_s))  # two people talk; this is the subject, not a wait
                 assert manager.call_ids() == []
                 bob.hangup()
                 alice.wait_event("CALL_CLOSED")
@@ -62,8 +70,11 @@ def test_alice_by_udp_calls_bob_by_tls_and_the_manager_reads_it(world: World, tm
                 transcribed_after_s = time.monotonic() - hung_up
                 assert complete.recording
                 assert manager.recording_faults(complete.recording) == []
-        with DashboardVisitor(system.web, "manager@birch.test", "correct horse manager") as stranger:
-            assert stranger.call_ids() == []
+                assert stranger.call_ids() == []
+                assert not list(system.settings.live_dir.glob("*/*.json")), (
+                    "the transcript takes the place of the words"
+                )
+    print(f"words after {live_after_s:.1f} s of talking")
     print(f"visible after {seen_after_s:.1f} s, transcribed after {transcribed_after_s:.1f} s")
     _check(call, complete)
 
