@@ -17,8 +17,9 @@ on off over under again further then once here there when where why how all any 
 no nor not only own same so than too very just also still yet now one two get got go going gonna want wanna say said
 says see look know think mean make take give tell put come like well really actually maybe something anything nothing
 thing things way lot bit much many even ever never always already kind sort quite else let us im new old oh uh um ah
-er hmm hm mm mhm uhm huh yeah yes yep nope okay ok alright right sure hello hi hey good morning afternoon evening bye goodbye
-please thank thanks sorry welcome moment minute second today tomorrow yesterday day call calling speak speaking help
+er hmm hm mm mhm uhm huh yeah yes yep nope okay ok alright right sure hello hi hey good morning afternoon evening bye
+goodbye please thank thanks sorry welcome moment minute second today tomorrow yesterday day call calling speak speaking
+help
 """
 _RUSSIAN = """
 и в во не что он на я с со как а то все она так его но да ты к у же вы за бы по только ее мне было вот от меня еще нет о
