@@ -59,8 +59,8 @@ class Ear:
         """Up to where everything was listened to."""
         return self.base_s + len(self._speech[0]) * FRAME_S
 
-    def hear(self, samples: NDArray[np.int16], *, last: bool = False) -> Noticed:
-        """The next samples of both sides, int16, shape (n, 2), 8 kHz; `last`: nothing follows, so all is finished."""
+    def hear(self, samples: NDArray[np.int16]) -> Noticed:
+        """The next samples of both sides, int16, shape (n, 2), 8 kHz."""
         self._sound = np.concatenate([self._sound, self._doubled(samples)])
         for column in (0, 1):
             self._detect(column)
@@ -70,7 +70,7 @@ class Ear:
         for column, party in enumerate(PARTIES):
             for start_s, end_s, over in self._segments(column, own[column]):
                 stretch = self._stretch(column, party, start_s, end_s)
-                if over or last:
+                if over:
                     finished.append(stretch)
                     self.done_s[column] = end_s
                 else:

@@ -39,16 +39,15 @@ class Following:
         self._early: list[Stretch] = []  # finished before the language was settled
         self._looked_s = start_s  # at what is being said
 
-    def step(self, *, last: bool = False) -> bool:
-        """Take in the sound that has come; whether `text` has changed. `last`: the call is over, nothing follows.
-        InputError when the sound cannot be read."""
+    def step(self) -> bool:
+        """Take in the sound that has come; whether `text` has changed. InputError when the sound cannot be read."""
         if self.text.state is State.UNSUPPORTED:
             return False
         samples = self.growing.read(self._read)
         self._read += len(samples)
-        if not (len(samples) or last):
+        if not len(samples):
             return False
-        noticed = self._ear.hear(samples, last=last)
+        noticed = self._ear.hear(samples)
         before = self.text
         speech = [*self._early, *noticed.finished, *noticed.going_on]
         if not self._settled and speech:
