@@ -12,9 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from pbx_core.clock import SystemClock
-from pbx_core.domain.records import Disposition
+from pbx_core.domain.records import Disposition, Party
 from pbx_core.settings import Settings, load
-from pbx_core.store import directory, engine, jobs, schema
+from pbx_core.store import directory, engine, following, jobs, livetext, presence, schema
+from pbx_core.store.presence import CallRow
 from tests.support import browser as browsers
 from tests.support import facts, office
 from tests.support.waiting import until
@@ -336,14 +337,17 @@ def test_a_waiting_transcript_appears_by_itself(visit: Visit, place: Place) -> N
     page, clock = visit.page, SystemClock()
     recording = place.office.waiting.recording
     assert recording
-    jobs.enqueue(place.db, clock, "transcribe", recording.recording_id, place.acme.tenant_id, {})
+    for job_id in ("earlier", recording.recording_id):
+        jobs.enqueue(place.db, clock, "transcribe", job_id, place.acme.tenant_id, {})
     visit.review(place.office.waiting)
-    page.locator(".transcript .note", has_text="queued, it is next").wait_for()
+    page.locator(".transcript .note", has_text="queued, it is next").wait_for()  # because somebody looks
     taken = jobs.lease(place.db, clock, "transcribe", "test", 60)
-    assert taken
+    assert taken and taken.job_id == recording.recording_id
     page.locator(".transcript .note", has_text="running").wait_for()
     jobs.finish(place.db, clock, taken, "the model is missing")
     page.locator(".transcript .note", has_text="failed: the model is missing").wait_for()
+    page.get_by_role("button", name="Try again").click()
+    page.locator(".transcript .note", has_text="queued, it is next").wait_for()
 
 
 def test_another_tenants_call_is_not_there(visit: Visit, place: Place) -> None:
@@ -372,6 +376,7 @@ def test_every_page_fits_a_phone(phone: Visit, place: Place) -> None:
         ("/", "table.calls tbody tr"),
         (f"/review?call={place.office.spoken.cdr.call_id}", ".utterance .word"),
         (f"/review?call={place.office.other.cdr.call_id}", ".utterance .word"),
+        ("/live", ".calls-now .note"),
         ("/overview", ".js-plotly-plot"),
     ):
         phone.open(path)
@@ -394,3 +399,44 @@ def _deep(selector: str, condition: str) -> str:
       const n = find(document);
       return n !== null && ({condition});
     }}"""
+
+
+def test_the_words_of_a_running_call_stay_in_sight_until_the_reader_scrolls_up(visit: Visit, place: Place) -> None:
+    page, call_id, recording_id = visit.page, "e" * 32, "d" * 32
+    detail = {"caller": "101", "callee": "102", "since": "2026-03-04T05:06:07.000Z", "recording_id": recording_id}
+    row = CallRow(place.acme.tenant_id, call_id, "talking", ("101", "102"), "", detail)
+    presence.write(place.db, SystemClock(), "worker-0", [row], [], [])
+
+    def say(count: int) -> None:
+        text = "<img src=http://canary.invalid/live.png> and so on, for a line or two of this talk"
+        lines = tuple(livetext.Line(n, Party.CALLER, n * 5.0, n * 5.0 + 4, text) for n in range(1, count + 1))
+        said = (place.acme.tenant_id, call_id, recording_id, "101", "102", livetext.State.LISTENING)
+        livetext.write(place.settings.live_dir, livetext.LiveText(*said, lines=lines))
+
+    def settled(count: int, where: str) -> None:
+        """So many lines, and the reader stands there."""
+        page.wait_for_function(
+            _deep(".spoken .lines", f"n.querySelectorAll('.utterance').length === {count} && {where}")
+        )
+
+    end, top = "n.scrollTop + n.clientHeight > n.scrollHeight - 5 && n.scrollTop > 0", "n.scrollTop === 0"
+    say(40)
+    visit.open("/live")
+    page.locator(".running-call", has_text="101").click()
+    settled(40, end)
+    say(41)
+    settled(41, end)
+    page.locator(".spoken .lines").evaluate("n => n.scrollTo(0, 0)")
+    page.wait_for_function(_deep(".spoken .lines", top))
+    say(42)
+    settled(42, top)
+    page.locator(".jump").wait_for()
+    page.keyboard.press("End")
+    settled(42, end)
+    page.locator(".jump").wait_for(state="hidden")
+    assert [f.call_id for f in following.wanted(place.db, SystemClock())] == [call_id]
+    presence.write(place.db, SystemClock(), "worker-0", [], [(place.acme.tenant_id, call_id)], [])
+    page.locator(".spoken .note", has_text="The call has ended").wait_for()
+    assert page.locator(".spoken .note a").get_attribute("href") == f"/review?call={call_id}"
+    page.keyboard.press("Escape")
+    page.locator(".calls-now .note", has_text="No calls right now").wait_for()
