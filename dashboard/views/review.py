@@ -24,7 +24,7 @@ def find(viewer: session.Viewer, call_id: str) -> queries.CallDetail | None:
 
 def revision(state: progress.Progress) -> str:
     """Changes when the component has something new to fetch."""
-    return f"{state.stage} {state.position} {state.sentence}"
+    return f"{state.stage} {state.position} {state.sentence} {state.pending}"
 
 
 @st.fragment(run_every=LOOK_EVERY)
@@ -59,10 +59,11 @@ def content() -> None:
         missing()
         return
     params = st.query_params.to_dict()
-    if access.may_hurry(viewer.session):
-        progress.of_interest(viewer.context.db, viewer.tenant.tenant_id, detail)
     carried = {**filters.carried(params), **filters.place(params)}
     state = progress.of(viewer.context.db, viewer.context.clock, detail)
+    if state.stage is progress.Stage.QUEUED and access.may_hurry(viewer.session):
+        progress.of_interest(viewer.context.db, viewer.tenant.tenant_id, detail)
+        state = progress.of(viewer.context.db, viewer.context.clock, detail)
     recording = params.get("recording", "") if _ID.fullmatch(params.get("recording", "")) else ""
     at_s = second(params.get("at", ""))
     wish = player.review(call_id, revision(state), urlencode(carried), viewer.tenant.time_zone, recording, at_s)
