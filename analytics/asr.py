@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analytics import language
-from analytics.engine import FRAMES_PER_S, RATE, WINDOW_FRAMES, Encoded, Engine, speech_probabilities
+from analytics.engine import CODES, FRAMES_PER_S, RATE, WINDOW_FRAMES, Encoded, Engine, speech_probabilities
 from analytics.heard import BATCH_MAX, COMPRESSION_MAX, Heard, batches, suspicion
 from analytics.models import Model
 from analytics.vad import Floats
+from pbx_core.errors import ConfigError
 
 __all__ = ["RATE", "TRIM_S_MIN", "Heard", "Recogniser", "Talk", "Told", "batches", "speech_probabilities", "suspicion"]
 
@@ -63,6 +64,14 @@ class Recogniser:
         """Load the main model; ConfigError as of Engine. Others are loaded when their language comes."""
         self.model = model
         self._main = Engine(model)
+        self._of_language = {m.language: m for m in model.others}
+        for m in model.others:
+            if (m.written_as or m.language) not in CODES:
+                raise ConfigError(
+                    f"models.{m.language}: Whisper has no language {m.written_as or m.language}; recordings wait. Set "
+                    f'model_tokens = {{{m.language} = "…"}} to the code under which this model writes it.',
+                    error_id="no_model",
+                )
         self._others: dict[str, Engine] = {}
         self._batch_max = BATCH_MAX_GPU if self._main.on_gpu else BATCH_MAX
         self.second_looks = 0  # chunks decoded again since the start
@@ -70,7 +79,7 @@ class Recogniser:
     @property
     def languages(self) -> frozenset[str]:
         """Codes that can be written."""
-        return self._main.languages
+        return self._main.languages | self._of_language.keys()
 
     def cpu_s(self) -> float:
         """Processor time spent so far by whatever hears."""
@@ -126,7 +135,9 @@ class Recogniser:
         return self._decoded(engine, ready, samples, code)
 
     def _decoded(self, engine: Engine, ready: Encoded, chunks: Sequence[Floats], code: str) -> list[Heard]:
-        first = engine.decode(ready, code, beam=1, tokens_max=int(12 + 6 * max(ready.lengths_s)))
+        first = engine.decode(
+            ready, engine.model.written_as or code, beam=1, tokens_max=int(12 + 6 * max(ready.lengths_s))
+        )
         return [self._second_look(engine, c, h, code) for c, h in zip(chunks, first, strict=True)]
 
     def _second_look(self, engine: Engine, chunk: Floats, heard: Heard, code: str) -> Heard:
@@ -136,7 +147,7 @@ class Recogniser:
             return heard
         self.second_looks += 1
         ready = engine.encode([chunk], WINDOW_FRAMES)
-        (again,) = engine.decode(ready, code, beam=5, tokens_max=int(12 + 12 * duration_s))
+        (again,) = engine.decode(ready, engine.model.written_as or code, beam=5, tokens_max=int(12 + 12 * duration_s))
         still = suspicion(again, duration_s)
         if still is not None and (again.no_speech > NO_SPEECH_MIN or again.compression > COMPRESSION_MAX):
             return dataclasses.replace(again, words=())
@@ -149,6 +160,8 @@ class Recogniser:
         return Told(choice, heard, self._engine(choice.language).model)
 
     def _engine(self, code: str) -> Engine:
+        if code in self._of_language and code not in self._others:
+            self._others[code] = Engine(self._of_language[code])
         return self._others.get(code, self._main)
 
     def _batches(self, chunks: Sequence[_Chunk]) -> list[list[_Chunk]]:

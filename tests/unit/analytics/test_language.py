@@ -43,3 +43,9 @@ def test_several_unsupported_languages_leave_the_language_open() -> None:
 
 def test_codes_are_read_as_people_write_them() -> None:
     assert codes((" EN-gb", "ru", "en", "")) == ("en", "ru")
+
+
+def test_kyrgyz_with_a_model_of_its_own_is_told_by_its_neighbours() -> None:
+    choice = choose({"kk": 0.5, "uz": 0.1, "ru": 0.3}, ("ky", "ru"), WHISPER | {"ky"})
+    assert (choice.language, choice.unsupported) == ("ky", None)
+    assert choose({"kk": 0.1, "ru": 0.8}, ("ky", "ru"), WHISPER | {"ky"}).language == "ru"

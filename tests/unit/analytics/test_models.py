@@ -104,3 +104,31 @@ def test_a_configured_hash_that_differs_is_refused(tmp_path: Path) -> None:
 def test_a_configured_directory_without_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds no model\.bin"):
         models.ensure(load(tmp_path / "data", model_dir=tmp_path / "nothing"))
+
+
+def test_a_language_may_have_a_model_of_its_own(tmp_path: Path, packaged: Packaged) -> None:
+    own = tmp_path / "ky"
+    own.mkdir()
+    (own / "model.bin").write_bytes(b"weights")
+    (own / "tokenizer.json").touch()
+    right = hashlib.sha256(b"weights").hexdigest()
+    wishes = {"models": {"ky": str(own)}, "model_tokens": {"ky": "kk"}}
+    model = models.ensure(load(tmp_path / "data", **wishes, model_sha256s={"ky": right}), packaged)
+    (other,) = model.others
+    assert (model.name, other.path, other.language, other.written_as) == ("tiny", own, "ky", "kk")
+    with pytest.raises(ConfigError, match="refused"):
+        models.ensure(load(tmp_path / "data", **wishes, model_sha256s={"ky": "0" * 64}), packaged)
+
+
+def test_nothing_is_downloaded_from_the_hub_without_a_hash(tmp_path: Path, packaged: Packaged) -> None:
+    for wish in ({"model_hub": "somebody/whisper"}, {"models": {"ky": "somebody/whisper"}}):
+        with pytest.raises(ConfigError, match="SHA-256"):
+            models.ensure(load(tmp_path / "data", **wish), packaged)
+
+
+def test_a_hub_that_cannot_be_reached_is_told(
+    tmp_path: Path, packaged: Packaged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ConfigError, match="could not be downloaded"):
+        models.ensure(load(tmp_path / "data", model_hub="somebody/whisper", model_sha256="0" * 64), packaged)
