@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -29,6 +29,7 @@ class Stage(StrEnum):
     FAILED = "failed"
 
 
+WITH_MEANING = (Stage.DONE, Stage.EMPTY, Stage.UNSUPPORTED)  # the record follows the transcript in the same job
 LATE_S = 600.0  # an hour of sound is prepared in well under a minute
 PREPARED = "The recording is being prepared. This page refreshes by itself."
 LATE = (
@@ -46,6 +47,7 @@ class Progress:
     stage: Stage
     sentence: str
     position: int | None = None  # in the transcription queue, 1 is next
+    meant: bool = True  # what the tenant looks for in the text has been looked for, or will not be
 
     @property
     def again(self) -> bool:
@@ -55,7 +57,7 @@ class Progress:
     @property
     def pending(self) -> bool:
         """Whether looking again later will show more."""
-        return self.stage in PENDING
+        return self.stage in PENDING or not self.meant
 
 
 def of(db: sa.Engine, clock: Clock, detail: CallDetail) -> Progress:
@@ -72,7 +74,11 @@ def of(db: sa.Engine, clock: Clock, detail: CallDetail) -> Progress:
     job = jobs.look(db, clock, "transcribe", recording_id)
     if detail.transcript is not None:
         anew = job is not None and job.state in ("ready", "leased") and detail.transcript.status in WITHOUT_WORDS
-        return _of_job(db, recording_id, job) if job and anew else _of_transcript(detail)
+        if job and anew:
+            return _of_job(db, recording_id, job)
+        state, age_s = _of_transcript(detail), (clock.now() - cdr.ended_at).total_seconds()
+        awaited = detail.meaning is None and state.stage in WITH_MEANING and age_s < LATE_S
+        return replace(state, meant=not awaited)
     if detail.recording is None and job is None:
         late = (clock.now() - cdr.ended_at).total_seconds() > LATE_S
         return Progress(Stage.PREPARING, LATE if late else PREPARED)

@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import pytest
 
+from analytics.meaning.record import Heard, meaning
 from analytics.queries import CallDetail
 from dashboard.web import progress
 from dashboard.web.progress import Stage
-from pbx_core.domain.records import Disposition
+from pbx_core.domain.model_speech import Speech
+from pbx_core.domain.records import Disposition, Party
 from pbx_core.store import jobcontrol, jobs, services
 from tests.support import facts
 
@@ -112,7 +114,8 @@ def test_a_filed_transcript_is_the_last_word(world, status: str, stage: Stage) -
     )
     assert spoken.transcript
     transcript = replace(spoken.transcript, status=status, reason="language 'ky' is not supported")
-    state = progress.of(world.db, world.clock, detail(world, transcript=transcript))
+    cdr = replace(spoken.cdr, ended_at=world.clock.now() - timedelta(hours=1))
+    state = progress.of(world.db, world.clock, detail(world, cdr=cdr, transcript=transcript))
     assert (state.stage, state.pending) == (stage, False)
 
 
@@ -122,3 +125,23 @@ def test_a_call_without_recording_says_why(world) -> None:
     )
     state = progress.of(world.db, world.clock, CallDetail(call.cdr, None, None, None, ()))
     assert state.stage is Stage.NOT_RECORDED and "disk_full" in state.sentence and not state.pending
+
+
+def test_what_is_looked_for_in_a_new_text_is_waited_for(world) -> None:
+    call = facts.make_call(
+        random.Random(1), world.acme, world.clock.now() - timedelta(minutes=8), disposition=Disposition.ANSWERED,
+        said=["hello"], recorded=True, talk_s=60,
+    )  # fmt: skip
+    assert call.transcript and call.turns
+    found = meaning(Heard(call.transcript, call.turns, Party.CALLEE, "inbound"), Speech())
+
+    def state(age: timedelta = timedelta(), **known: object) -> tuple[Stage, bool]:
+        cdr = replace(call.cdr, ended_at=call.cdr.ended_at - age)
+        seen = progress.of(
+            world.db, world.clock, CallDetail(cdr, call.recording, call.turns, call.transcript, (), **known)
+        )  # type: ignore[arg-type]
+        return seen.stage, seen.pending
+
+    assert state() == (Stage.DONE, True)
+    assert state(meaning=found) == (Stage.DONE, False)
+    assert state(timedelta(hours=1)) == (Stage.DONE, False)  # heard before anything was looked for
