@@ -91,3 +91,29 @@ def test_the_same_sound_on_both_channels_is_no_echo_of_either(bob_talks: np.ndar
 def test_silence_is_no_echo() -> None:
     nothing = np.zeros(FRAMES * FRAME, dtype=np.float32)
     assert echo.find(nothing, nothing, heard(nothing), heard(nothing)) is None
+
+
+@pytest.mark.parametrize("delay_s", [0.005, 0.02])
+def test_each_side_in_the_other_with_hardly_a_delay_is_told_from_the_source(
+    alice_talks: np.ndarray, bob_talks: np.ndarray, delay_s: float
+) -> None:
+    """Seen from Bob's channel Alice is the echo, though Alice's channel leads by a negative delay of the same size."""
+    alice, bob = voice(1, alice_talks), voice(2, bob_talks)
+    near, far = alice + delayed(bob, delay_s, 0.4), bob + delayed(alice, delay_s, 0.4)
+    for own, other, talks in ((near, far, alice_talks), (far, near, bob_talks)):
+        path = echo.find(own, other, heard(own), heard(other))
+        assert path is not None
+        assert path.delay_s == pytest.approx(delay_s, abs=0.001)
+        kept = echo.suppress(own, other, heard(own), heard(other)) >= 0.5
+        assert float(kept[~talks].mean()) < 0.1
+        assert float(kept[talks].mean()) > 0.9
+
+
+def test_echo_is_found_under_the_noise_of_the_line(alice_talks: np.ndarray, bob_talks: np.ndarray) -> None:
+    alice, bob = voice(1, alice_talks), voice(2, bob_talks)
+    hiss = np.random.default_rng(3).normal(0, 0.004, len(alice)).astype(np.float32)
+    echoed = alice + delayed(bob, 0.05, 0.1) + hiss
+    sounding = np.where(alice_talks | bob_talks, np.float32(0.95), np.float32(0.02))  # the detector hears both
+    kept = echo.suppress(echoed, bob, sounding, heard(bob)) >= 0.5
+    assert float(kept[bob_talks & ~alice_talks].mean()) < 0.1
+    assert float(kept[alice_talks].mean()) > 0.9
