@@ -117,7 +117,7 @@ export class Transcript {
 
   #utterance(utterance) {
     const { may } = this.edits;
-    const text = el("p", { class: "said", tabindex: may ? "0" : null, title: may ? "Enter or F2: put these words right" : null });
+    const text = el("p", { class: "said", tabIndex: may ? 0 : null, title: may ? "Enter or F2: put these words right" : null });
     const words = utterance.words.length || !utterance.text
       ? utterance.words
       : [{ text: utterance.text, start_s: utterance.start_s, end_s: utterance.end_s, p: 1 }];
