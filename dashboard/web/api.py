@@ -127,7 +127,7 @@ def _reading(api: FastAPI, context: Context) -> None:
                 "transcription": {
                     "state": str(state.stage),
                     "position": state.position,
-                    "message": state.sentence,
+                    "message": " ".join(filter(None, (state.sentence, "" if state.pending else redaction["message"]))),
                     "pending": state.pending,
                     "again": state.again and access.may_hurry(session),
                 },

@@ -41,8 +41,10 @@ def standing(
     text = correct(detail.transcript, [c.record for c in changes])
     if access.may_see_originals(session):
         return text
-    verdict = judge(detail.transcript, detail.redaction, redacted.wishes(context, session), text)
-    return visible_corrected(text, verdict, False)
+    wanted = redacted.wishes(context, session)
+    verdict = judge(detail.transcript, detail.redaction, wanted, text)
+    names = {party: visible_text(name, wanted, False) for party, name in text.names.items()}
+    return replace(visible_corrected(text, verdict, False), names=names)
 
 
 def as_json(context: Context, session: Session, detail: queries.CallDetail) -> dict[str, Any] | None:
