@@ -81,9 +81,15 @@ def card(row: Row, wishes: Wishes) -> str | None:
     digits = digits_of(row)
     if len(digits) < CARD_DIGITS_MIN:
         return None
-    if len(digits) in CARD_DIGITS and luhn(digits):
+    if exact_card(row):
         return "card"
     return None if _valid_phone(digits, wishes.country) else "long_number"
+
+
+def exact_card(row: Row) -> bool:
+    """Whether a row is a card number to the last digit."""
+    digits = digits_of(row)
+    return len(digits) in CARD_DIGITS and luhn(digits)
 
 
 def luhn(digits: str) -> bool:

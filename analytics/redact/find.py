@@ -18,21 +18,30 @@ def find(
     """The spans of all utterances (given with their ids), in order of their beginning; they may overlap."""
     sides = places(utterances)
     found: dict[Party, list[Range]] = {party: [] for party in Party}
+    both = sorted((place for side in sides.values() for place in side), key=lambda p: p.start_s)
+    mixed: list[Row] = []
+    if wishes.cards:  # where it is not certain who speaks, one number may lie on both sides
+        mixed = [row for row in digits.rows(both, language) if digits.exact_card(row)]
     if wishes.cards or wishes.phones:
-        _numbers(sides, wishes, language, found)
+        _numbers(sides, wishes, language, found, mixed)
     if wishes.names:
         looked_for = names.prepare(wishes.names, language)
         for party, side in sides.items():
             found[party] += _names(side, looked_for)
     spans = [span for party, side in sides.items() for r in found[party] for span in _spans(side, r)]
-    return tuple(sorted(spans, key=lambda s: (s.start_s, s.utterance_id, s.first)))
+    spans += [span for row in mixed for r in digits.ranges(row, "card") for span in _spans(both, r)]
+    return tuple(sorted(dict.fromkeys(spans), key=lambda s: (s.start_s, s.utterance_id, s.first)))
 
 
 def _numbers(
-    sides: dict[Party, list[Place]], wishes: Wishes, language: str | None, found: dict[Party, list[Range]]
+    sides: dict[Party, list[Place]],
+    wishes: Wishes,
+    language: str | None,
+    found: dict[Party, list[Range]],
+    mixed: Sequence[Row],
 ) -> None:
     said = {party: digits.rows(side, language) for party, side in sides.items()}
-    cards: list[Row] = []
+    cards = list(mixed)
     for party, rows in said.items():
         rest: list[Row] = []
         for row in rows:

@@ -110,6 +110,13 @@ def test_over_several_turns_with_the_other_sides_words_between() -> None:
     assert not any(c.isdigit() for line in lines[:9] for c in line) and "one" not in lines[5].split()
 
 
+def test_a_number_whose_groups_were_given_to_both_sides_is_hidden_when_it_is_a_card_to_the_last_digit() -> None:
+    talk = heard(("a", 0, "it is 4539 1488"), ("b", 3, "0343"), ("a", 4, "6467 thanks"))
+    assert shown(talk, CARDS) == [f"it is {HIDDEN} {HIDDEN}", HIDDEN, f"{HIDDEN} thanks"]
+    dictated = heard(("a", 0, "0555"), ("b", 2, "0555"), ("a", 4, "123456"), ("b", 6, "123457"))
+    assert shown(dictated, CARDS) == ["0555", "0555", "123456", "123457"]
+
+
 def test_who_counts_and_pays_is_not_hidden() -> None:
     for said in (
         "i have two kids and three dogs and paid 1250 for it at 10:30",
