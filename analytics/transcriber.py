@@ -14,26 +14,22 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
-import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
-from analytics import after, models, transcript, wishes
+from analytics import after, models, transcript
 from analytics.asr import Recogniser
 from analytics.endings import Dropped, Endings, subject
 from analytics.inhand import Board, Leases
+from analytics.opening import Decode, Opened, Opener
 from analytics.transcript import Prepared
 from pbx_core import log
 from pbx_core.clock import Clock
-from pbx_core.domain.model import Model
 from pbx_core.domain.records import TranscriptRecord, TurnsRecord
-from pbx_core.errors import ConfigError, InputError
+from pbx_core.errors import ConfigError
 from pbx_core.feed import Journal
 from pbx_core.settings import Settings
-from pbx_core.store import directory, jobcontrol, jobs
-from pbx_core.store import models as exchanges
+from pbx_core.store import jobs
 
 KIND = "transcribe"
 MODEL_RETRY_S = 10.0  # a missing model is looked for again after so long
@@ -43,8 +39,6 @@ LISTENED = 0.05  # share of the work done when it is known who speaks when
 HEARD = ("done", "empty", "unsupported")  # statuses after which there is something to be made of it
 
 _log = log.get(__name__)
-
-Decode = Callable[[Path], NDArray[np.float32]]  # → shape (n, 2), 16 kHz; InputError: damaged; Unavailable: not now
 
 
 def load_recogniser(settings: Settings) -> Recogniser:
@@ -59,11 +53,14 @@ Load = Callable[[Settings], Recogniser]
 class Listened:
     """A recording of which only the words are missing."""
 
-    job: jobs.Job
+    opened: Opened
     prepared: Prepared
     turns: TurnsRecord
-    samples: NDArray[np.float32]
-    model: Model
+
+    @property
+    def job(self) -> jobs.Job:
+        """Whose recording it is."""
+        return self.opened.job
 
 
 class Transcriber:
@@ -87,7 +84,7 @@ class Transcriber:
         self._clock = clock
         self._owner = f"{name}/{os.getpid()}"
         self._endings = Endings(db, clock, journal, self._owner, self.board)
-        self._decode = decode
+        self._opener = Opener(settings, db, decode)
         self._stop = stop
         self._steps = steps
         self._load = load
@@ -143,23 +140,19 @@ class Transcriber:
         """Who speaks when; None when that is all that shall be known."""
         self._check(job, leases)
         about = subject(job)
-        tenant = directory.tenant_by_id(self._db, job.tenant_id)
-        if tenant is None:
-            raise InputError(f"The tenant {job.tenant_id} of this recording is unknown.", error_id="no_tenant")
-        samples = self._decode(self._file(job))
-        speech = transcript.listen(samples)
+        opened = self._opener.open(job)
+        speech = transcript.listen(opened.samples)
         self._progress(job, LISTENED)
         self._check(job, leases)
         turns = transcript.turns_record(about, speech)
         self._endings.append("turns", turns)
-        model = exchanges.active(self._db, job.tenant_id)[1]
-        if why := self._why_off(job, model):
+        if why := self._opener.why_off(opened):
             off = replace(transcript.failed(about, why), status="off", audio_s=round(speech.duration_s, 3))
             self._endings.append("transcript", off)
             self._endings.done(job, off)
             return None
-        prepared = transcript.prepare(about, samples, speech, tenant.languages, model.speech.glossary)
-        return Listened(job, prepared, turns, samples, model)
+        glossary = opened.model.speech.glossary
+        return Listened(opened, transcript.prepare(about, opened.samples, speech, opened.languages, glossary), turns)
 
     def _together(
         self, ready: Sequence[Listened], recogniser: Recogniser, leases: Leases
@@ -193,7 +186,7 @@ class Transcriber:
             (heard,) = transcript.transcribe_all([one.prepared], recogniser, progress)
         if not leases.renew(one.job):
             raise Dropped("another process has the job, or it was cancelled")
-        if why := self._why_off(one.job, one.model):  # switched off while it was heard
+        if why := self._opener.why_off(one.opened):  # switched off while it was heard
             heard = replace(transcript.failed(subject(one.job), why), status="off", audio_s=heard.audio_s)
         self._endings.append("transcript", heard)
         if heard.status in HEARD:
@@ -202,11 +195,11 @@ class Transcriber:
 
     def _make(self, one: Listened, heard: TranscriptRecord) -> None:
         """Call every step; one that fails is left out."""
-        numbers = [str(one.job.payload.get(name, "")) for name in ("caller_number", "callee_number")]
-        agent, direction = wishes.sides(one.model.book.extensions, *numbers)
-        pauses = tuple((float(a), float(b)) for a, b in one.job.payload.get("pauses", ()))
-        queue = str(one.job.payload.get("queue", ""))
-        told = after.Conversation(heard, one.turns, one.samples, one.model, agent, direction, queue, pauses)
+        opened = one.opened
+        agent, direction = opened.sides
+        told = after.Conversation(
+            heard, one.turns, opened.samples, opened.model, agent, direction, opened.queue, opened.pauses
+        )
         for step in self._steps:
             try:
                 made = list(step(told))
@@ -215,11 +208,6 @@ class Transcriber:
                 continue
             for kind, record in made:
                 self._endings.append(kind, record)
-
-    def _why_off(self, job: jobs.Job, model: Model) -> str | None:
-        numbers = (str(job.payload.get("caller_number", "")), str(job.payload.get("callee_number", "")))
-        forbidden = jobcontrol.forbidden(self._db, job.tenant_id, str(job.payload.get("call_id", "")))
-        return wishes.why_off(model.speech, numbers, forbidden)
 
     def _check(self, job: jobs.Job, leases: Leases) -> None:
         if self._stop.is_set():
@@ -230,16 +218,6 @@ class Transcriber:
     def _progress(self, job: jobs.Job, share: float) -> None:
         if job.job_id in self.board.jobs:
             self.board.jobs[job.job_id] = share
-
-    def _file(self, job: jobs.Job) -> Path:
-        """The recording's file; InputError when it is missing or not inside the recordings directory."""
-        root = self._settings.recordings_dir.resolve()
-        path = (root / str(job.payload.get("path", ""))).resolve()
-        if not path.is_relative_to(root):
-            raise InputError("The recording's path leads out of the recordings directory.", error_id="bad_path")
-        if not path.is_file():
-            raise InputError("The recording's file is missing; the call's other data are kept.", error_id="no_file")
-        return path
 
 
 def together(taken: Sequence[jobs.Job], another: jobs.Job) -> bool:
