@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 from click.testing import CliRunner
+from rich.console import Console
 
 from pbx_core.errors import InputError
 from pbx_core.store import jobs as jobs_
 from pbx_core.store import services
 from pbx_core.store.jobs_command import jobs
+from pbx_core.supervisor import screen
+from pbx_core.supervisor.status import gather
 from tests.conftest import World
 
 
@@ -88,3 +92,19 @@ def test_whose_jobs_must_be_said(world: World) -> None:
     assert "there are: acme.test" in said(world, "pause", "--tenant", "eve.test")
     assert said(world, "cancel", "--tenant", "birch.test", "a1") == "0 given up.\n"
     assert {cells[1] for cells in rows(world).values()} == {"ready"}
+
+
+def test_the_status_says_whose_jobs_are_paused(world: World) -> None:
+    waiting(world)
+
+    def status() -> str:
+        now = gather(world.settings, world.db, world.clock)
+        console = Console(width=120, record=True, file=io.StringIO())
+        console.print(screen.system(now, world.settings))
+        return console.export_text()
+
+    assert "transcriptions: 3 ready" in status() and "paused" not in status()
+    said(world, "pause", "--tenant", "birch.test")
+    assert "3 ready; paused for birch.test" in status()
+    said(world, "pause", "--all")
+    assert "paused for every tenant" in status()
