@@ -15,9 +15,7 @@ _ARROW: dict[str, pa.DataType] = {
     "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
 }
 
-STAMP = (
-    "stamp VARCHAR version of the row: the line's time and hash (comment, edit: its change number); highest wins"
-)
+STAMP = "stamp VARCHAR version of the row: the line's time and hash (comment, edit: its change number); highest wins"
 
 
 @dataclass(frozen=True)
