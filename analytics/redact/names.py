@@ -12,7 +12,8 @@ from rapidfuzz.distance import OSA
 PART_CHARS_MIN = 4  # of a name of several words, parts as long as this are hidden alone too
 ENDING_CHARS_MAX = 3  # a case ending: Айгуль → Айгулем, Айгулдун
 FUZZY_CHARS_MIN = 5  # shorter names are not guessed: Ann would hide "and"
-WRONG_CHARS = ((8, 2), (FUZZY_CHARS_MIN, 1))  # (from so many letters, so many may be wrong)
+WRONG_CHARS_MAX = 2
+WRONG_CHARS = ((8, WRONG_CHARS_MAX), (FUZZY_CHARS_MIN, 1))  # (from so many letters, so many may be wrong)
 
 
 @dataclass(frozen=True)
@@ -57,23 +58,34 @@ def letters(text: str) -> str:
 
 @functools.lru_cache(maxsize=50_000)
 def _is_one(word: str, names: tuple[str, ...], stemmer: str | None) -> bool:
-    return any(_same(word, name, stemmer) for name in names)
+    roots = _roots(names, stemmer)
+    near = [name for name in names if word == name or abs(len(word) - len(name)) <= ENDING_CHARS_MAX + WRONG_CHARS_MAX]
+    if not near:
+        return False
+    stem = _stem(word, stemmer) if any(word.startswith(roots[name][:2]) for name in near) else None
+    return any(_same(word, stem, name, roots[name]) for name in near)
 
 
-def _same(word: str, name: str, stemmer: str | None) -> bool:
+def _same(word: str, stem: str | None, name: str, root: str) -> bool:
+    """stem: of the word, None where it cannot be that of the name."""
     if word == name:
         return True
-    if len(name) >= PART_CHARS_MIN:
-        root = _stem(name, stemmer)
-        if _stem(word, stemmer) == root or (word.startswith(root) and len(word) - len(root) <= ENDING_CHARS_MAX):
-            return True
+    ended = word.startswith(root) and len(word) - len(root) <= ENDING_CHARS_MAX
+    if len(name) >= PART_CHARS_MIN and stem is not None and (stem == root or ended):
+        return True
     wrong = next((n for size, n in WRONG_CHARS if len(name) >= size), 0)
-    if not wrong or abs(len(word) - len(name)) > wrong + ENDING_CHARS_MAX:
+    if not wrong:
         return False
     heads = (word, word[: len(name)]) if len(word) <= len(name) + ENDING_CHARS_MAX else (word,)
     return any(OSA.distance(head, name, score_cutoff=wrong) <= wrong for head in heads)
 
 
+@functools.lru_cache(maxsize=16)
+def _roots(names: tuple[str, ...], stemmer: str | None) -> dict[str, str]:
+    return {name: _stem(name, stemmer) for name in names}
+
+
+@functools.lru_cache(maxsize=50_000)
 def _stem(word: str, stemmer: str | None) -> str:
     if stemmer is not None:
         return str(_stemmer(stemmer).stemWord(word))
