@@ -116,7 +116,7 @@ class Engine:
             beam_size=beam,
             patience=1,
             length_penalty=1,
-            max_length=len(prompt) + tokens_max,
+            max_length=max(2 * tokens_max, tokens_max + len(prompt)),  # it halves what it is given
             suppress_blank=True,
             suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
             return_scores=True,

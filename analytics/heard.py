@@ -14,6 +14,7 @@ BATCH_SPREAD = 1.25  # a batch costs as much as its longest chunk: longest / sho
 COMPRESSION_MAX = 2.0  # suspicious beyond: loops compress well
 LOGPROB_MIN = -1.0
 TOKENS_PER_S_MAX = 10.0
+REPEATED_WORDS_MIN = 5  # said twice in a row: people do it, loops do it more often
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Heard:
 
 def suspicion(heard: Heard, duration_s: float) -> str | None:
     """Why a result should not be trusted at first sight, or None."""
-    if heard.compression > COMPRESSION_MAX:
+    if heard.compression > COMPRESSION_MAX or _repeats([w.text.strip(".,!?").lower() for w in heard.words]):
         return "repeats itself"
     if heard.avg_logprob < LOGPROB_MIN:
         return "improbable"
@@ -40,6 +41,16 @@ def suspicion(heard: Heard, duration_s: float) -> str | None:
     if heard.tokens > 8 and heard.tokens / duration_s > TOKENS_PER_S_MAX:
         return "too fast"
     return None
+
+
+def _repeats(words: Sequence[str]) -> bool:
+    """Whether REPEATED_WORDS_MIN words or more are followed by the same again."""
+    most = len(words) // 2
+    return any(
+        words[i : i + size] == words[i + size : i + 2 * size]
+        for size in range(REPEATED_WORDS_MIN, most + 1)
+        for i in range(len(words) - 2 * size + 1)
+    )
 
 
 def batches(lengths_s: Sequence[float], most: int = BATCH_MAX) -> list[list[int]]:

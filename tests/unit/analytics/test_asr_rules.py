@@ -6,6 +6,7 @@ import pytest
 
 from analytics import heard as rules
 from analytics.heard import Heard
+from pbx_core.domain.records import Word
 
 
 def heard(tokens: int = 10, logprob: float = -0.2, compression: float = 1.0, capped: bool = False) -> Heard:
@@ -24,6 +25,14 @@ def heard(tokens: int = 10, logprob: float = -0.2, compression: float = 1.0, cap
 )
 def test_suspicious_results_are_named(result: Heard, why: str | None) -> None:
     assert rules.suspicion(result, 5.0) == why
+
+
+def test_a_phrase_said_twice_in_a_row_is_looked_at_again() -> None:
+    def said(text: str) -> Heard:
+        return Heard(tuple(Word(w, 0.0, 0.0, 1.0) for w in text.split()), 10, -0.2, 0.1, 1.5, capped=False)
+
+    assert rules.suspicion(said("hello press one for the desk. Press one for the desk"), 6.0) == "repeats itself"
+    assert rules.suspicion(said("no no no I did not say that"), 6.0) is None
 
 
 def test_every_chunk_is_decoded_once_in_batches_of_similar_length() -> None:
