@@ -16,6 +16,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to Ray'
 
 import ray
 import sqlalchemy as sa
+from ray.exceptions import RayError
 
 from analytics import models
 from analytics.remote import RemoteRecogniser
@@ -38,7 +39,7 @@ def connect(address: str) -> None:
     """Join the cluster as a driver; ConfigError when it cannot be reached. Sets handlers of signals of its own."""
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (ConnectionError, ValueError, RuntimeError, RayError) as error:  # RayError: the token is missing or wrong
         raise ConfigError(
             f"The Ray cluster {address} cannot be reached ({error}). This machine must be one of its nodes: run "
             f"`ray start --address={address} --num-cpus=0` here first.",

@@ -60,15 +60,15 @@ class Worker:
         self._recogniser: Recogniser | None = None
         self._share = 0.0
 
-    def load(self, version: str, sha256: str) -> Ready | str:
-        """Load the model; or why this node must not be used, for people."""
+    def load(self, version: str, wanted: Model) -> Ready | str:
+        """Load the models, which must be those that are wanted; or why this node is not used, for people."""
         host = socket.gethostname()
         if version != VERSION:
             return f"{host} has another version of Callbench ({VERSION} instead of {version}); install the same one."
         try:
             model = models.ensure(load(Path(os.environ.get("CALLBENCH_DATA", Path.home() / ".cache" / "callbench"))))
-            if model.sha256 != sha256:
-                return f"{host} has another speech model ({model.name}); set CALLBENCH_MODEL_DIR there to the same one."
+            if _hashes(model) != _hashes(wanted):
+                return f"{host} has other speech models ({model.name}); give it the same settings of models."
             self._recogniser = Recogniser(model)
         except ConfigError as error:
             return f"{host}: {error}"
@@ -119,7 +119,7 @@ class RemoteRecogniser:
             # two threads: one for the work, one to say how far it is; max_restarts 0: a death shall be seen
             kind = ray.remote(num_cpus=1, max_restarts=0, max_concurrency=2)(Worker)
             self._worker = kind.remote()
-            self._loading = self._worker.load.remote(VERSION, self.model.sha256)
+            self._loading = self._worker.load.remote(VERSION, self.model)
         if self._loading is not None:
             self._look(self._loading)
         return bool(self.place)
@@ -196,3 +196,8 @@ class RemoteRecogniser:
         if self.place:
             self._lost_at = self._clock.monotonic()
         self._worker, self._loading, self.place = None, None, ""
+
+
+def _hashes(model: Model) -> set[tuple[str, str, str]]:
+    """What makes models the same, wherever they lie."""
+    return {(one.language, one.written_as, one.sha256) for one in (model, *model.others)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,9 +50,12 @@ def driver(world: World, nodes: Nodes) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def long_call() -> speech.Samples:
-    """A good minute."""
-    return np.concatenate([speech.dialogue("sales"), speech.dialogue("crosstalk")])
+@pytest.fixture
+def long_call(tmp_path: Path) -> bytes:
+    """A good minute, as recorded."""
+    file = tmp_path / "call.webm"
+    speech.write_webm(file, np.concatenate([speech.dialogue("sales"), speech.dialogue("crosstalk")]))
+    return file.read_bytes()
 
 
 def said(world: World) -> dict[str, Any]:
@@ -75,9 +80,9 @@ def done(world: World) -> int:
 
 
 def test_a_worker_a_node_and_the_driver_are_killed_and_every_recording_gets_its_words(
-    world: World, nodes: Nodes
+    world: World, nodes: Nodes, long_call: bytes
 ) -> None:
-    ids = [recorded(world, world.acme, long_call()) for _ in range(5)]
+    ids = [recorded(world, world.acme, long_call) for _ in range(5)]
     with driver(world, nodes) as first:
         pid, _ = until(lambda: hearing(world, nodes, on_b=False), WAIT_S, what="a worker hears")
         os.kill(pid, signal.SIGKILL)
@@ -103,9 +108,9 @@ def test_a_worker_a_node_and_the_driver_are_killed_and_every_recording_gets_its_
 
 
 def test_a_recording_over_which_workers_die_is_put_aside_and_its_neighbours_are_heard(
-    world: World, nodes: Nodes
+    world: World, nodes: Nodes, long_call: bytes
 ) -> None:
-    poison = recorded(world, world.acme, long_call())
+    poison = recorded(world, world.acme, long_call)
     with world.db.begin() as connection:  # so often did it happen before
         connection.execute(sa.update(job).values(tries=jobs.TRIES_MAX - 1))
     neighbours = [recorded(world, world.birch, speech.dialogue("appointment")) for _ in range(2)]
@@ -122,3 +127,15 @@ def test_a_recording_over_which_workers_die_is_put_aside_and_its_neighbours_are_
     by_id = {t.recording_id: t for t in transcripts(world.settings)}
     assert (by_id[poison].status, by_id[poison].reason) == ("failed", view.reason)
     assert [by_id[i].status for i in neighbours] == ["done", "done"]
+
+
+def test_a_node_with_other_rules_or_weights_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analytics.remote import VERSION, Worker  # here: importing Ray reads the environment that the cluster needs
+
+    monkeypatch.setenv("CALLBENCH_DATA", str(tmp_path))
+    monkeypatch.setenv("CALLBENCH_MODEL_DIR", str(speech.model().path))
+    assert "another version of Callbench" in str(Worker().load("asr-0", speech.model()))
+    other = dataclasses.replace(speech.model(), sha256="0" * 64)
+    assert "other speech models" in str(Worker().load(VERSION, other))
+    monkeypatch.setenv("CALLBENCH_MODEL_DIR", str(tmp_path))
+    assert "holds no model.bin" in str(Worker().load(VERSION, speech.model()))
