@@ -18,7 +18,8 @@ from pbx_core.store.livetext import UTTERANCES_MAX, Line, LiveText, State
 LANGUAGE_S = 6.0  # of speech after which the language is settled; before, the likeliest so far is taken
 LANGUAGE_S_MAX = 20.0  # of speech that is listened to for it
 UNFINISHED_S_MIN = asr.TRIM_S_MIN  # shorter ones are not worth a look: they cost a full window and change
-AGAIN_S = 2.0  # of sound between two looks at what is being said
+AGAIN_S = 2.0  # of sound between two looks at what is being said, at least; on a busy machine more, up to
+AGAIN_S_MAX = 5.0
 
 
 class Following:
@@ -38,6 +39,7 @@ class Following:
         self._settled = text.language is not None
         self._early: list[Stretch] = []  # finished before the language was settled
         self._looked_s = start_s  # at what is being said
+        self._came_s = 0.0  # of sound since the step before: the slower we are the more
 
     def step(self) -> bool:
         """Take in the sound that has come; whether `text` has changed. InputError when the sound cannot be read."""
@@ -47,6 +49,7 @@ class Following:
         self._read += len(samples)
         if not len(samples):
             return False
+        self._came_s = len(samples) / RATE
         noticed = self._ear.hear(samples)
         before = self.text
         speech = [*self._early, *noticed.finished, *noticed.going_on]
@@ -100,7 +103,8 @@ class Following:
         long = [s for s in going_on if s.end_s - s.start_s >= UNFINISHED_S_MIN]
         told = {line.party: line for line in self.text.lines if not line.number}
         current = {s.party: told[s.party] for s in going_on if s.party in told and told[s.party].end_s >= s.start_s}
-        if self._language is not None and long and self._ear.end_s >= self._looked_s + AGAIN_S:
+        due_s = self._looked_s + min(max(AGAIN_S, 2 * self._came_s), AGAIN_S_MAX)
+        if self._language is not None and long and self._ear.end_s >= due_s:
             self._looked_s = self._ear.end_s
             for stretch, heard in zip(long, self._words(long), strict=True):
                 if heard.words:
