@@ -24,8 +24,10 @@ import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from pbx_core import feed
 from pbx_core.clock import SystemClock
 from pbx_core.demo import dialogues
+from pbx_core.domain.records import parse_iso
 from pbx_core.settings import load
 from pbx_core.store import directory, engine
 from tests.support import gauges, sipp
@@ -110,6 +112,23 @@ def waited(system: System, wish: Wish) -> dict[str, float]:
     return seen
 
 
+def written(system: System) -> dict[str, dict[str, float]]:
+    """When the recording and the transcript of each call were written to their journals, by kind and call."""
+    at: dict[str, dict[str, float]] = {"recording": {}, "transcript": {}}
+    for segment in feed.segments(system.settings.journal_dir):
+        for line in feed.read(system.settings.journal_dir, segment):
+            entry = feed.decode(line.raw)
+            if entry.kind in at and entry.record is not None:
+                at[entry.kind][entry.record.call_id] = parse_iso(entry.at).timestamp()
+    return at
+
+
+def cuts(name: str, times: list[float]) -> dict[str, float]:
+    """Median and 95 % of some waits."""
+    found = statistics.quantiles(times, n=100, method="inclusive") if len(times) > 1 else [0.0] * 99
+    return {f"{name}_s_p50": round(found[49], 1), f"{name}_s_p95": round(found[94], 1)}
+
+
 def measure(wish: Wish) -> dict[str, object]:
     """Run the whole thing once."""
     load_before = os.getloadavg()[0]
@@ -131,17 +150,18 @@ def measure(wish: Wish) -> dict[str, object]:
             seen = waited(system, wish)
             placing.join()
             cdrs, recordings = gauges.records(system.settings)
+            at = written(system)
             cpu_s = gauges.cpu_s(system, "transcribe")
     ended = {c.call_id: c.ended_at.timestamp() for c in cdrs if c.answered_at}
     took = sorted(seen[call_id] - at for call_id, at in ended.items() if call_id in seen)
-    cuts = statistics.quantiles(took, n=100, method="inclusive") if len(took) > 1 else [0.0] * 99
     return {
         "calls": len(ended),
         "transcribed": len(took),
         "ended_within_s": round(max(ended.values()) - min(ended.values()), 1) if ended else None,
         "sound_s_per_call": round(statistics.mean(r.duration_s for rs in recordings.values() for r in rs), 1),
-        "waited_s_p50": round(cuts[49], 1),
-        "waited_s_p95": round(cuts[94], 1),
+        **cuts("recorded", [when - ended[c] for c, when in at["recording"].items() if c in ended]),
+        **cuts("heard", [when - ended[c] for c, when in at["transcript"].items() if c in ended]),
+        **cuts("waited", took),
         "waited_s_max": round(took[-1], 1) if took else None,
         "transcribers": wish.transcribers,
         "transcriber_cpu_s": round(cpu_s, 1),
