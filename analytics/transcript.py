@@ -117,7 +117,7 @@ def prepare(
     glossary: Sequence[str] = (),
 ) -> Prepared:
     """What one recording brings to recognition. languages: what the tenant speaks; none: whatever the model knows.
-    glossary: names and products, as the tenant writes them."""
+    glossary: names and products, as the tenant writes them; carried along, recognition does not use it."""
     return Prepared(subject, speech, tuple(_windows(samples, speech)), language.codes(languages), tuple(glossary))
 
 
