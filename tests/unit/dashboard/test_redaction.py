@@ -299,10 +299,11 @@ def test_a_new_wish_hides_at_once_and_after_the_command_the_search_goes_by_it(br
 
     assert "parcel" not in client.get(f"/api/calls/{shop.spoken.call_id}/transcript").text
     assert not found("order") and not found("parcel"), "nobody has looked for the new name yet"
-    for told in ("1 recordings", "0 recordings"):
-        done = CliRunner().invoke(callbench, ["--data", str(town.settings.data), "redact", "cedar.test"])
-        assert done.exit_code == 0 and told in done.output, done.output
-        office.load(town.settings)
+    done = CliRunner().invoke(callbench, ["--data", str(town.settings.data), "redact", "cedar.test"])
+    assert done.exit_code == 0 and "1 recordings" in done.output, done.output
+    office.load(town.settings)
+    again = CliRunner().invoke(callbench, ["--data", str(town.settings.data), "redact", "cedar.test"])
+    assert "0 recordings" in again.output
     assert found("order") and not found("parcel")
     refused = CliRunner().invoke(callbench, ["--data", str(town.settings.data), "redact", "acme.test"])
     assert "nothing to do" in str(refused.exception)
