@@ -130,7 +130,11 @@ class RemoteRecogniser:
         work, share = worker.hear.remote(talks), 0.0
         while not ray.wait([work], timeout=POLL_S)[0]:
             share = self._asked(worker, share)
-            progress(share)
+            try:
+                progress(share)
+            except Dropped:  # nobody wants it any more, and it cannot be stopped otherwise
+                self._lose()
+                raise
         try:
             answer: Answer = ray.get(work)
         except RayTaskError as error:
