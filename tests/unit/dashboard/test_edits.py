@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import sqlalchemy as sa
 
@@ -31,7 +33,9 @@ def change(client, call, text: str | None, *, seen: str = "", key: str = "key-00
 
 
 @pytest.fixture(autouse=True)
-def untouched(context) -> None:
+def untouched(context) -> Iterator[None]:
+    """The office is shared with other tests."""
+    yield
     with context.db.begin() as connection:
         connection.execute(sa.delete(schema.transcript_edit))
 

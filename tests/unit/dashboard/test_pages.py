@@ -54,7 +54,7 @@ def test_calls_are_listed(opened, role: str) -> None:
     assert "Calls" in texts(test) and components(test) == ["callbench_bar", "callbench_calls"]
 
 
-@pytest.mark.parametrize("page", ["", "views/overview.py", "views/review.py"])
+@pytest.mark.parametrize("page", ["", "views/overview.py", "views/review.py", "views/search.py"])
 def test_without_a_session_there_is_only_the_way_to_sign_in(opened, page: str) -> None:
     test = opened(None, page) if not page else opened(None)
     assert "You are signed out" in texts(test) and components(test) == []
@@ -106,6 +106,14 @@ def test_review_of_a_call_one_may_not_see_says_there_is_none(opened, town) -> No
     ):
         test = opened(email, "views/review.py", call=call_id)
         assert "There is no such call" in texts(test) and components(test) == ["callbench_bar"]
+
+
+def test_what_was_said_is_searched(opened) -> None:
+    assert "What can be typed" in texts(opened("agent@acme.test", "views/search.py"))
+    found = opened("agent@acme.test", "views/search.py", q="boiler")
+    assert "1 place" in texts(found) and components(found) == ["callbench_bar", "callbench_found"]
+    assert "Nobody said that" in texts(opened("agent@acme.test", "views/search.py", q="zeppelin"))
+    assert "This cannot be searched" in texts(opened("agent@acme.test", "views/search.py", q="boiler", speaker="me"))
 
 
 @pytest.mark.parametrize("role", ROLES)
