@@ -11,9 +11,9 @@ CALLS ?= 20
 demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 ends by itself
 	$(BIN)/callbench --data $(DEMO_DATA) demo $(if $(EXIT),--exit)
 
-# Two processes, a file never split between them: most of the time goes into waiting for phones.
+# Three processes, a file never split between them: most of the time goes into waiting for phones.
 test: setup test-tools  ## every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 setup: $(VENV)/.ready
 
