@@ -19,7 +19,7 @@ from pbx_core.domain.redaction import wishes_of
 
 @dataclass(frozen=True)
 class Conversation:
-    """One recording that was heard. samples: float32, shape (n, 2), −1..1, 16 kHz, column 0 caller; agent: who works
+    """One recording that was heard. samples: float32, (n, channels), −1..1, 16 kHz, caller first; agent: who works
     for the tenant; direction: inbound, outbound, internal; queue: "" none or unknown; pauses: silence on purpose."""
 
     transcript: TranscriptRecord

@@ -17,7 +17,7 @@ export class Transcript {
     this.words = [];
     this.current = -1;
     this.touched = 0;
-    this.box = el("div", { class: "lines", tabindex: "0", "aria-label": "Transcript text" });
+    this.box = el("div", { class: "lines", tabIndex: 0, "aria-label": "Transcript text" });
     this.note = el("p", { class: "note", role: "status" });
     this.count = el("span", { class: "soft" });
     this.search = el("input", {

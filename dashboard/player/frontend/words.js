@@ -16,7 +16,7 @@ export class Words {
     this.log = el("div", { role: "log", "aria-live": "polite", "aria-relevant": "additions" });
     this.now = el("div", { class: "now-said" });
     this.from = el("p", { class: "soft" });
-    this.box = el("div", { class: "lines", tabindex: "0", "aria-label": "What is said" }, this.from, this.log, this.now);
+    this.box = el("div", { class: "lines", tabIndex: 0, "aria-label": "What is said" }, this.from, this.log, this.now);
     this.jump = el("button", { class: "primary jump", type: "button", hidden: true, onclick: () => this.newest() }, "Newest words (End)");
     this.node = el(
       "section",
