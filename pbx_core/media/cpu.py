@@ -72,6 +72,8 @@ class Gauge:
         if now - self._looks[-1][0] < LOOK_S:
             return
         self._looks.append((now, self._read()))
+        if len(self._looks) <= LOOKS:
+            return  # starting costs more than calls do: it says nothing yet
         (began, before), (_, after) = self._looks[0], self._looks[-1]
         waited, busy = shares(before, after, now - began)
         if (overloaded := too_little(waited, busy, self.overloaded)) is not self.overloaded:

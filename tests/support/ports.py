@@ -15,15 +15,23 @@ def _part(low: int, high: int) -> tuple[int, int]:
     return low + number * width, low + (number + 1) * width
 
 
+_given: set[int] = set()  # one program may need several, and opens them later than it asks
+
+
 def free_port() -> int:
-    """A port that is free now for UDP and TCP on 127.0.0.1."""
+    """A port that is free now for UDP and TCP on 127.0.0.1, and that nobody here was given lately."""
     low, high = _part(21000, 32000)
+    if len(_given) > (high - low) // 2:
+        _given.clear()
     while True:
         port = random.randrange(low, high)
+        if port in _given:
+            continue
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
                 udp.bind(("127.0.0.1", port))
                 tcp.bind(("127.0.0.1", port))
+                _given.add(port)
                 return port
         except OSError:
             continue

@@ -52,6 +52,16 @@ def test_new_calls_stop_while_the_last_seconds_had_too_much_waiting() -> None:
     assert seen == [False] * 5 + [True] * 5 + [False] * 2
 
 
+def test_a_worker_that_has_just_started_judges_nothing() -> None:
+    waited_ms = iter((0, 900, *[900] * 9))
+    gauge = cpu.Gauge(0.0, lambda: {"1": Times(0, next(waited_ms) * S // 1000)})
+    seen = []
+    for second in range(1, 10):
+        gauge.look(float(second))
+        seen.append(gauge.overloaded)
+    assert seen == [False] * 4 + [True] + [False] * 4
+
+
 def test_the_kernel_tells_what_our_own_threads_have_had() -> None:
     assert cpu.threads()[str(threading.get_native_id())].ran_ns > 0
 
