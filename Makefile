@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_DATA ?= demo-data
 CALLS ?= 20
 
-.PHONY: demo test setup test-tools lint types contracts pjsip pjsip-remove bench-call bench-turns bench-asr bench-transcripts bench dialogues clean
+.PHONY: demo test setup test-tools lint types contracts pjsip pjsip-remove bench-call bench-turns bench-asr bench-transcripts bench clean
 
 demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 ends by itself
 	$(BIN)/callbench --data $(DEMO_DATA) demo $(if $(EXIT),--exit)
