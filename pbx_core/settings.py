@@ -63,6 +63,12 @@ class Settings(BaseSettings):
     workers_max: int = Field(default=24, description="never more; a wheel worker holds 2 calls in about 14 MB")
     spare_calls_min: int = Field(default=4, description="the supervisor starts workers until so many calls fit")
     slot_wait_s: float = Field(default=4.0, description="how long the edge holds an INVITE for a worker to come up")
+    processor_wait_share_max: float = Field(
+        default=0.06,
+        ge=0.0,
+        le=1.0,
+        description="a worker takes no new call while a thread of it waited longer for a processor, of the last 5 s",
+    )
     media_silence_s: float = Field(
         default=55.0, description="a phone without RTP and RTCP for so long is gone; its call ends within 60 s"
     )

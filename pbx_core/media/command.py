@@ -77,7 +77,7 @@ async def _run(settings: Settings, name: str, slot: int, clock: Clock) -> None:
 
         with heartbeat.announced(db, clock, name, detail):
             _log.info("worker serves", extra={"sip_port": options.sip_port, "legs": legs})
-            await _serve(shell, stop, clock)
+            await _serve(shell, stop, clock, settings.processor_wait_share_max)
         shell.close()
         if shell.settled:
             journal.close()
@@ -112,10 +112,10 @@ def _options(settings: Settings, slot: int, legs: int) -> EngineOptions:
     )
 
 
-async def _serve(shell: Worker, stop: asyncio.Event, clock: Clock) -> None:
+async def _serve(shell: Worker, stop: asyncio.Event, clock: Clock, waited_max: float) -> None:
     """Serve until told to stop, then until the last call has ended or DRAIN_S is over."""
     deadline = float("inf")
-    gauge = cpu.Gauge(clock.monotonic())
+    gauge = cpu.Gauge(clock.monotonic(), waited_max=waited_max)
     while clock.monotonic() < deadline:
         if stop.is_set() and not shell.draining:
             deadline = clock.monotonic() + DRAIN_S

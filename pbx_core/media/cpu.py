@@ -62,8 +62,11 @@ def waited_s(since: Mark) -> float | None:
 class Gauge:
     """Says whether our threads got the processor that they needed of late. Times are monotonic seconds."""
 
-    def __init__(self, now: float, read: Callable[[], dict[str, Times]] = threads) -> None:
+    def __init__(
+        self, now: float, read: Callable[[], dict[str, Times]] = threads, waited_max: float = WAITED_SHARE_MAX
+    ) -> None:
         self._read = read
+        self._waited_max = waited_max
         self._looks = deque([(now, read())], maxlen=LOOKS + 1)
         self.overloaded = False
 
@@ -76,7 +79,7 @@ class Gauge:
             return  # starting costs more than calls do: it says nothing yet
         (began, before), (_, after) = self._looks[0], self._looks[-1]
         waited, busy = shares(before, after, now - began)
-        if (overloaded := too_little(waited, busy, self.overloaded)) is not self.overloaded:
+        if (overloaded := too_little(waited, busy, self.overloaded, self._waited_max)) is not self.overloaded:
             self.overloaded = overloaded
             figures = {"waited_share": round(waited, 3), "busy_share": round(busy, 3), "alarm": overloaded}
             _log.warning("no new calls: too little processor time" if overloaded else "new calls again", extra=figures)
@@ -95,7 +98,7 @@ def shares(before: dict[str, Times], after: dict[str, Times], seconds: float) ->
     return max(waits), max(busy)
 
 
-def too_little(waited: float, busy: float, already: bool) -> bool:
+def too_little(waited: float, busy: float, already: bool, waited_max: float = WAITED_SHARE_MAX) -> bool:
     """Whether with such shares one more call would cost the quality of those that run. `already`: it was so before."""
     part = CALM if already else 1.0
-    return waited > part * WAITED_SHARE_MAX or busy > part * BUSY_SHARE_MAX
+    return waited > part * waited_max or busy > part * BUSY_SHARE_MAX

@@ -22,7 +22,7 @@ HOGS = 6
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[WorkerProcess]:
     """A serving worker on one processor, without real-time priority."""
-    process = WorkerProcess(tmp_path)
+    process = WorkerProcess(tmp_path, processor_wait_share_max=0.06)
     process.start()
     assert process.process
     subject = psutil.Process(process.process.pid)
