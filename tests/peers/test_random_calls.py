@@ -170,9 +170,6 @@ class Town:
 
 def check(call: Made, cdr: Cdr, within_s: float) -> list[str]:
     """What is wrong with a record, in words."""
-    if call.status == 503:  # the workers had no room for it, or no processor: the edge tells of it
-        full = (Disposition.FAILED, "edge", False)
-        return [] if (cdr.disposition, cdr.worker, call.answered) == full else [f"turned away, but {cdr.disposition}"]
     wrong = []
     if cdr.disposition not in call.kind.ends:
         wrong.append(f"{cdr.disposition}")
@@ -204,6 +201,8 @@ def test_five_hundred_random_calls_have_one_true_record_each(tmp_path: Path) -> 
         took_s = time.monotonic() - began
         granted = os.sched_getscheduler(office.worker.process.pid) == os.SCHED_RR
         within_s = WITHIN_S if granted else STARVED_S
+        turned_away = [m for m in town.made if m.status == 503]
+        assert turned_away == [], "there was room for every call"
         print(Counter((m.kind.name, m.status) for m in town.made))  # shown when something is wrong
         cdrs = office.cdrs(CALLS)
         assert len({c.call_id for c in cdrs}) == len(cdrs) == CALLS
@@ -215,6 +214,5 @@ def test_five_hundred_random_calls_have_one_true_record_each(tmp_path: Path) -> 
             pairs = list(zip(calls, records, strict=True))
             wrong += [line for call, cdr in pairs for line in check(call, cdr, within_s)]
         assert any(m.transferred for m in town.made)
-        assert sum(m.status == 503 for m in town.made) < CALLS / 20
         kinds = Counter(m.kind.name for m in town.made)
         assert wrong == [], f"{len(wrong)} of {CALLS} in {took_s:.0f} s, {dict(kinds)}"
