@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pbx_core.domain.records import Word
 
 WINDOW_S_MIN = 9.0  # shorter chunks get the same window: they cost as much
-BATCH_MAX = 8
+BATCH_MAX = 4  # of a processor: what more of them hold at once does not fit its cache, and every word costs more
 BATCH_S_MAX = 80.0  # bounds memory, and how long a stopping process must wait
 BATCH_SPREAD = 1.25  # a batch costs as much as its longest chunk: longest / shortest stays under this
 COMPRESSION_MAX = 2.0  # suspicious beyond: loops compress well
