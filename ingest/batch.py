@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+import duckdb
 
 from ingest import convert
 
@@ -43,6 +46,9 @@ class Batch:
     rows: dict[str, dict[tuple[Any, ...], tuple[str, Any]]] = field(default_factory=dict)  # kind → key → stamp, record
     rejects: list[Reject] = field(default_factory=list)
     offsets: Offsets = field(default_factory=dict)
+    # Whole files at once, by SQL, in the round's transaction: each gives the number of rows that it wrote to main
+    # tables and INSERTs what it changed into changed_call and changed_queue (see ingest.derived).
+    bulk: list[Callable[[duckdb.DuckDBPyConnection], int]] = field(default_factory=list)
     oldest_at: str | None = None  # time of the oldest line, ISO
 
     def add(self, kind: str, stamp: str, record: Any) -> None:

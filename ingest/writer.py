@@ -1,4 +1,5 @@
-"""The one writer: a round gathers what is new and commits rows, rejects and offsets in ONE transaction.
+"""The one writer: a round gathers what is new and commits rows, what is derived from them, rejects and offsets in ONE
+transaction.
 
 Whatever happens (kill -9, a locked catalog, an error in the middle), either all of a round is in the warehouse or
 nothing of it, and the next round takes up exactly there.
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
-from ingest import convert, tables, warehouse
+from ingest import convert, derived, tables, warehouse
 from ingest.batch import Batch, Offset, Offsets, Reject
 from ingest.tables import Table
 from pbx_core.clock import Clock
@@ -31,6 +32,10 @@ _DELETE = """
     DELETE FROM lk.main.{table}
     WHERE {bound} BETWEEN $low AND $high AND ({key}) IN (FROM incoming)
 """
+
+
+# Kinds whose records are about one call; what is derived from calls follows them.
+_OF_CALLS = ("cdr", "recording", "turns", "transcript", "meaning", "inform")
 
 
 class Source(Protocol):
@@ -55,10 +60,18 @@ class Round:
 class Writer:
     """Owns the writing connection. Not thread-safe. Hold warehouse.exclusive while it lives."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, clock: Clock, sources: Sequence[Source]) -> None:
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        clock: Clock,
+        sources: Sequence[Source],
+        derivations: Sequence[derived.Derivation] | None = None,
+    ) -> None:
+        """derivations: those of all installed packages unless given."""
         self.con = con
         self._clock = clock
         self._sources = sources
+        self._derivations = derived.installed() if derivations is None else derivations
         self._offsets = read_offsets(con)
 
     def round(self) -> Round:
@@ -71,11 +84,23 @@ class Writer:
         if not batch.offsets:
             return Round(0, 0, backlog, None, False)
         with transaction(self.con):
-            rows = sum(self._replace(kind, found) for kind, found in batch.rows.items())
+            rows = self._load(batch)
             rejects = self._put_rejects(batch.rejects)
             self._put_offsets(list(batch.offsets.values()))
         self._offsets.update(batch.offsets)
         return Round(rows, rejects, backlog, batch.oldest_at, True)
+
+    def _load(self, batch: Batch) -> int:
+        """Write the records and bring in line what is derived from them; how many rows of main tables were written."""
+        changes = derived.Changes(self.con)
+        touched = [key for kind in _OF_CALLS for key in _calls(batch.rows.get(kind, {}))]
+        changes.note_calls(touched)
+        rows = sum(self._replace(kind, found) for kind, found in batch.rows.items())
+        rows += sum(load(self.con) for load in batch.bulk)
+        changes.note_calls(touched)
+        changes.note_queue([(r.tenant_id, r.at) for _, r in batch.rows.get("queue_event", {}).values()])
+        changes.apply(self._derivations)
+        return rows
 
     def _replace(self, kind: str, found: dict[tuple[Any, ...], tuple[str, Any]]) -> int:
         """Write the records that are newer than what the warehouse has; how many were."""
@@ -139,6 +164,10 @@ class Writer:
             yield {"low": min(bounds), "high": max(bounds)}
         finally:
             self.con.unregister("incoming")
+
+
+def _calls(found: dict[tuple[Any, ...], tuple[str, Any]]) -> Iterator[tuple[str, str]]:
+    return ((record.tenant_id, record.call_id) for _, record in found.values())
 
 
 def _for(text: str, table: Table, key: tuple[str, ...], bound: str) -> str:
