@@ -1,0 +1,1 @@
+"""One module per foreign format; each has `FORMAT`, an object of the protocol `ingest.imports.raw.Format`."""
