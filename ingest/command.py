@@ -11,10 +11,12 @@ import click
 import duckdb
 import sqlalchemy as sa
 
-from ingest import maintenance, warehouse
+from ingest import maintenance, renewal, upgrade, warehouse
+from ingest.renewal import Renewal
 from ingest.sources.comments import CommentSource
 from ingest.sources.edits import EditSource
 from ingest.sources.feed import FeedSource
+from ingest.upgrade import Say
 from ingest.writer import Round, Source, Writer
 from pbx_core import log
 from pbx_core.clock import Clock, SystemClock
@@ -25,6 +27,7 @@ from pbx_core.store import engine
 from pbx_core.store.heartbeat import announced, stop_event
 
 COUNT_EVERY_S = 10.0  # a million calls take some milliseconds to count
+SAY_EVERY_S = 5.0  # how far a new warehouse is
 DRAIN_S_MAX = 30.0  # how long the last rounds may take after SIGTERM; the journals keep what is left
 
 _log = log.get(__name__)
@@ -42,6 +45,7 @@ class Progress:
     backlog: bool = False
     problem: str | None = None
     calls: dict[str, int] | None = None  # of all time by disposition; None until counted
+    says: str | None = None  # what `up` tells at its terminal: a new warehouse is made, how far it is
 
     def detail(self) -> dict[str, Any]:
         """The row's detail."""
@@ -51,15 +55,21 @@ class Progress:
 class Loop:
     """Rounds and maintenance with one writer, which is opened anew after an error of DuckDB."""
 
-    def __init__(self, settings: Settings, clock: Clock, db: sa.Engine) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, db: sa.Engine, under_way: Renewal | None = None, say: Say = click.echo
+    ) -> None:
+        """under_way: what `upgrade.prepare` gave; say: where its progress is told."""
         self._settings = settings
+        self._under_way = under_way
+        self._say = say
+        self._said_at = clock.monotonic()
         self._clock = clock
         self._sources: list[Source] = [FeedSource(settings.journal_dir, clock), CommentSource(db), EditSource(db)]
         self._writer: Writer | None = None
         self._epoch = maintenance.Epoch(settings)
         self._tidied_at = clock.monotonic()
         self._counted_at = -COUNT_EVERY_S
-        self.progress = Progress()
+        self.progress = Progress(says=upgrade.beginning(settings, under_way) if under_way else None)
 
     def run(self, stop: threading.Event) -> None:
         """Until stop is set; then what was written before is loaded, too."""
@@ -87,6 +97,7 @@ class Loop:
             self.close()
             return False
         self._note(done)
+        self._renew(done)
         return done.backlog
 
     def close(self) -> None:
@@ -125,6 +136,25 @@ class Loop:
             took = round(self._clock.monotonic() - self._tidied_at, 3)
             _log.info("tidied", extra={"seconds": took, **vars(done)})
 
+    def _renew(self, done: Round) -> None:
+        """While the warehouse is made anew: tell how far it is; when nothing is left, let everybody read again."""
+        due = self._clock.monotonic() - self._said_at >= SAY_EVERY_S
+        if self._under_way is None or self._writer is None:
+            self.progress.says = None if due else self.progress.says
+        elif not done.backlog:
+            renewal.done(self._settings)
+            target, self._under_way = self._under_way.target, None
+            self._tell(f"The new warehouse is ready, {self.progress.rows} records; the old one is in {target}.")
+        elif due:
+            share = upgrade.share_loaded(self._settings, self._writer.con)
+            self._under_way = renewal.loading(self._settings, self._under_way, share)
+            self._tell(f"The new warehouse: {share:.0%} of the journals read, {self.progress.rows} records loaded.")
+
+    def _tell(self, sentence: str) -> None:
+        self._said_at = self._clock.monotonic()
+        self.progress.says = sentence
+        self._say(sentence)
+
     def _count(self) -> None:
         """The calls of the warehouse, for those who watch the service."""
         if self._writer is None or self._clock.monotonic() - self._counted_at < COUNT_EVERY_S:
@@ -162,10 +192,8 @@ def ingest(data: Path, once: bool, rebuild: bool) -> None:
     clock = SystemClock()
     db = engine.connect(settings)
     with warehouse.exclusive(settings, clock):
-        if rebuild:
-            aside = warehouse.move_aside(settings, clock)
-            click.echo(f"The old warehouse is kept in {aside}." if aside else "There was no warehouse yet.")
-        loop = Loop(settings, clock, db)
+        under_way = upgrade.prepare(settings, clock, click.echo, asked=rebuild)
+        loop = Loop(settings, clock, db, under_way)
         if once or rebuild:
             load_all(loop)
             click.echo(f"{loop.progress.rows} records loaded, {loop.progress.rejects} lines rejected.")

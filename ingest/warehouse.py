@@ -11,10 +11,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
+from pathlib import Path
 
 import duckdb
 
-from ingest import tables
+from ingest import renewal, tables
 from pbx_core.clock import Clock
 from pbx_core.domain import records
 from pbx_core.errors import ConfigError, Unavailable
@@ -27,6 +28,13 @@ READER_MEMORY = "512MB"  # a query beyond it fails instead of starving the telep
 # 1.5.5 has corrupted the writer's memory and leaves readers with names of tables that are gone.
 INLINE_ROWS = 0
 WRITER_MEMORY = "1GB"  # a round holds at most about 32 MB of journal
+
+_TYPES = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}  # as DuckDB lists them
+
+OTHER_VERSION = (
+    "The warehouse was made by another version of Callbench. `callbench up` (or `callbench ingest`) makes it anew by "
+    "itself and keeps the old one; nothing is lost"
+)
 
 REMEDY = (
     "Nothing is lost: the journals hold every record. Stop `callbench up`, run `callbench ingest --rebuild` with the "
@@ -43,13 +51,16 @@ def open_writer(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> d
     """The writing connection, tables made if need be; hold `exclusive` first. Unavailable when the catalog is locked,
     ConfigError when it is damaged."""
     settings.lake_dir.mkdir(parents=True, exist_ok=True)
-    con = _attached(settings, busy_timeout_ms, read_only=False)
+    con = attach(settings, busy_timeout_ms, read_only=False)
     try:
-        if not _has_tables(con):
+        if not _columns(con):
             con.execute("BEGIN")
             for statement in tables.ddl(f"{LAKE}.main"):
                 con.execute(statement)
             con.execute("COMMIT")
+        elif found := differences(con):
+            con.close()
+            raise ConfigError(f"{OTHER_VERSION} ({found[0]}).", error_id="warehouse_of_another_version")
     except duckdb.Error as error:
         con.close()
         raise _explained(settings, error) from error
@@ -58,17 +69,22 @@ def open_writer(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> d
 
 def open_reader(settings: Settings) -> duckdb.DuckDBPyConnection:
     """A connection that can only read the warehouse's own files; use `.cursor()` per thread. Unavailable when there
-    is no warehouse yet, ConfigError when it is damaged."""
+    is no warehouse yet or it is made anew right now, ConfigError when it is damaged."""
+    if (under_way := renewal.read(settings)) is not None:
+        raise Unavailable(under_way.sentence)
     if not settings.lake_catalog.exists():
         raise Unavailable(
             f"There is no warehouse in {settings.data} yet. It appears when `callbench up` (or `callbench ingest`) "
             "has run there; then try again."
         )
-    con = _attached(settings, BUSY_TIMEOUT_MS, read_only=True)
+    con = attach(settings, read_only=True)
     try:
-        if not _has_tables(con):
+        if not _columns(con):
             con.close()
             raise Unavailable("The warehouse is being made right now. Try again in a few seconds.")
+        if found := differences(con):
+            con.close()
+            raise Unavailable(f"{OTHER_VERSION} ({found[0]}).")
     except duckdb.Error as error:
         con.close()
         raise _explained(settings, error) from error
@@ -82,7 +98,9 @@ def restrict(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     con.execute("SET lock_configuration=true")
 
 
-def _attached(settings: Settings, busy_timeout_ms: int, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def attach(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """The warehouse as it is, whatever tables it has. Unavailable when the catalog is locked, ConfigError when it is
+    damaged."""
     con = duckdb.connect()
     for name in ("sqlite_scanner", "ducklake"):
         con.execute(f"LOAD {_quoted(_extension(name))}")
@@ -114,9 +132,32 @@ def _extension(name: str) -> str:
     return str(path)
 
 
-def _has_tables(con: duckdb.DuckDBPyConnection) -> bool:
-    found = con.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = ?", [LAKE]).fetchone()
-    return found is not None and found[0] >= len(tables.TABLES)
+def differences(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """In which points the tables are not those of this version; empty when they are, or when none is made yet."""
+    found = _columns(con)
+    if not found:
+        return []
+    wanted = {t.name: [(c.name, _TYPES.get(c.type, c.type)) for c in t.columns] for t in tables.TABLES}
+    out = [f"no table {name}" for name in wanted if name not in found]
+    out += [f"an unknown table {name}" for name in found if name not in wanted]
+    for name, columns in wanted.items():
+        if name in found and found[name] != columns:
+            changed = {c for c, _ in set(columns) ^ set(found[name])}
+            out.append(f"table {name} differs in {', '.join(sorted(changed)) or 'the order of its columns'}")
+    return out
+
+
+def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str]]]:
+    """Of every table that is there: names and types of its columns, in order."""
+    rows = con.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE database_name = ? AND schema_name = 'main' ORDER BY table_name, column_index",
+        [LAKE],
+    ).fetchall()
+    out: dict[str, list[tuple[str, str]]] = {}
+    for table, column, type_ in rows:
+        out.setdefault(table, []).append((column, type_))
+    return out
 
 
 def _explained(settings: Settings, error: duckdb.Error) -> Exception:
@@ -158,15 +199,23 @@ def exclusive(settings: Settings, clock: Clock) -> Iterator[None]:
         os.close(fd)
 
 
-def move_aside(settings: Settings, clock: Clock) -> str | None:
-    """Rename catalog and files out of the way, as <data>/warehouse-<time>/; the path, or None when there was nothing.
-    Hold `exclusive`. Files are kept: a person deletes them when all is well."""
+def present(settings: Settings) -> list[Path]:
+    """Catalog and files, as far as they are there."""
     catalog = settings.lake_catalog
-    present = [p for p in (*catalog.parent.glob(f"{catalog.name}*"), settings.lake_dir) if p.exists()]
-    if not present:
-        return None
-    target = settings.data / f"warehouse-{clock.now():%Y%m%dT%H%M%S%f}"
-    target.mkdir()
-    for path in present:
+    return [p for p in (*catalog.parent.glob(f"{catalog.name}*"), settings.lake_dir) if p.exists()]
+
+
+def move_to(settings: Settings, target: Path) -> Path:
+    """Rename catalog and files out of the way, into the folder target; may be repeated. Hold `exclusive`."""
+    target.mkdir(exist_ok=True)
+    for path in present(settings):
         path.rename(target / path.name)
-    return str(target)
+    return target
+
+
+def move_aside(settings: Settings, clock: Clock) -> str | None:
+    """Move them to <data>/warehouse-<time>/; the path, or None when there was nothing. Hold `exclusive`. Files are
+    kept: a person deletes them when all is well."""
+    if not present(settings):
+        return None
+    return str(move_to(settings, settings.data / f"warehouse-{clock.now():%Y%m%dT%H%M%S%f}"))

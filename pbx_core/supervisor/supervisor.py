@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO
 
 import sqlalchemy as sa
@@ -61,6 +61,7 @@ class Supervisor:
         self._workers = 0
         self._board_read = 0.0
         self._disk_low = False
+        self._told: dict[str, str] = {}  # by process: the sentence of its row that was said last
 
     def run(self, stop: threading.Event) -> None:
         """Start everything, tend it until `stop` is set, then stop everything."""
@@ -108,6 +109,7 @@ class Supervisor:
         except sa.exc.OperationalError as error:
             _log.warning("board not read", extra={"reason": str(error.orig)})
             board = []
+        self._relay(board)
         wanted = plan.workers_wanted(
             self._workers,
             board,
@@ -120,6 +122,15 @@ class Supervisor:
         while self._workers < wanted:
             self._add(plan.worker(self._workers))
             self._workers += 1
+
+    def _relay(self, board: Iterable[services.Service]) -> None:
+        """Say once what a process has to say to whoever watches the terminal (`says` of its row)."""
+        for row in board:
+            sentence = str(row.detail.get("says") or "")
+            if sentence != self._told.get(row.name, ""):
+                self._told[row.name] = sentence
+                if sentence:
+                    self._say(sentence)
 
     def _listen(self) -> None:
         """Running calls are listened to while somebody reads along."""
