@@ -94,7 +94,7 @@ _MACROS = (
 )
 
 
-_SNAPSHOT = "SELECT id FROM ducklake_current_snapshot('lk')"
+SNAPSHOT = "SELECT id FROM ducklake_current_snapshot('lk')"
 TRIES_MAX = 10  # of a query while maintenance changes files under it; a maintenance round has two or three commits
 
 
@@ -128,7 +128,7 @@ class Reader:
 
     def _run(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """The answer of one state of the warehouse: asked again when files were merged under the query."""
-        _check_text(values)
+        check_text(values)
         problem: duckdb.Error | None = None
         for _ in range(TRIES_MAX):
             try:
@@ -154,7 +154,7 @@ class Reader:
         epoch = self._epoch.read()
         if epoch % 2 == 0:
             return epoch, 0
-        return epoch, self._execute(_SNAPSHOT, None)[1][0][0]
+        return epoch, self._execute(SNAPSHOT, None)[1][0][0]
 
     def _execute(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         with self._connection() as cursor:
@@ -170,14 +170,19 @@ class Reader:
                 self._con = None
             if self._con is None:
                 con = warehouse.open_reader(self._settings)
-                for macro in _MACROS:
-                    con.execute(macro)
+                equip(con)
                 warehouse.restrict(con, self._settings)
                 self._con, self._inode = con, inode
             return self._con.cursor()
 
 
-def _check_text(values: dict[str, Any] | None) -> None:
+def equip(con: duckdb.DuckDBPyConnection) -> None:
+    """Teach a connection on which the warehouse is attached the macros that the queries use."""
+    for macro in _MACROS:
+        con.execute(macro)
+
+
+def check_text(values: dict[str, Any] | None) -> None:
     """InputError for text that is none (lone surrogates): the engine would fail on it in an unfriendly way."""
     try:
         for value in (values or {}).values():
