@@ -22,7 +22,7 @@ def key(kind: str, record: Any) -> tuple[Any, ...]:
 def row(kind: str, record: Any, stamp: str) -> tuple[Any, ...]:
     """The record's row, values in column order."""
     return tuple(
-        stamp if c.name == "stamp" else _cell(getattr(record, _FIELD.get(c.name, c.name)))
+        stamp if c.name == "stamp" else _OURS[c.name] if c.name in _OURS else _cell(_value(record, c.name))
         for c in FAMILIES[kind].table.columns
     )
 
@@ -36,7 +36,12 @@ def child_rows(child: Child, record: Any) -> Iterable[tuple[Any, ...]]:
         )
 
 
+def _value(record: Any, column: str) -> Any:
+    return getattr(record, _FIELD.get(column, column))
+
+
 _FIELD = {"occurred_at": "at"}  # AT is a keyword of DuckDB
+_OURS = {"source": "", "system": ""}  # said of imported calls only
 _PARENTS = frozenset({"tenant_id", "call_id", "recording_id"})
 
 

@@ -61,9 +61,7 @@ def blocks(path: Path, name: str, dialect: Dialect) -> Iterator[Block]:
             if physical[-1] == b"":
                 physical.pop()
             records = _joined(physical, number, name, dialect, last=last)
-            rest = (
-                data[whole:] if records.used == len(physical) else b"\n".join(physical[records.used :] + [data[whole:]])
-            )
+            rest = b"\n".join([*physical[records.used :], data[whole:]])
             position += len(data) - len(rest)
             number += records.used
             yield from _parsed(records, name, dialect, position)

@@ -49,6 +49,10 @@ CALL = Table(
         recording_pause_s DOUBLE silence kept for card data
         segments BIGINT recordings made in it
         route VARCHAR JSON list of the destinations passed
+        closed_hours VARCHAR hours whose closed branch it took; empty when none
+        refused VARCHAR why nobody was asked: blocked (the caller), full (all channels); empty when not refused
+        source VARCHAR import that brought it; empty: our own exchange
+        system VARCHAR whose unique ids an imported call has, as asterisk; empty: our own exchange
         {STAMP}
     """),
     month_of="started_at",
