@@ -7,16 +7,17 @@ nothing of it, and the next round takes up exactly there.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
 
 from ingest import convert, derived, tables, warehouse
-from ingest.batch import Batch, Offset, Offsets, Reject
+from ingest.batch import Batch, Offset, Offsets, Origin, Reject
 from ingest.tables import Table
 from pbx_core.clock import Clock
 from pbx_core.errors import Unavailable
@@ -73,6 +74,7 @@ class Writer:
         self._sources = sources
         self._derivations = derived.installed() if derivations is None else derivations
         self._offsets = read_offsets(con)
+        self._loaded: Counter[Origin] = Counter()  # rows written in this round
 
     def round(self) -> Round:
         """Load what is new. Unavailable when the catalog stays locked: nothing was written, try again later. Any other
@@ -86,8 +88,9 @@ class Writer:
         with transaction(self.con):
             rows = self._load(batch)
             rejects = self._put_rejects(batch.rejects)
-            self._put_offsets(list(batch.offsets.values()))
-        self._offsets.update(batch.offsets)
+            counted = self._counted(batch)
+            self._put_offsets(counted)
+        self._offsets.update({(o.source, o.segment): o for o in counted})
         return Round(rows, rejects, backlog, batch.oldest_at, True)
 
     def _load(self, batch: Batch) -> int:
@@ -95,19 +98,23 @@ class Writer:
         changes = derived.Changes(self.con)
         touched = [key for kind in _OF_CALLS for key in _calls(batch.rows.get(kind, {}))]
         changes.note_calls(touched)
-        rows = sum(self._replace(kind, found) for kind, found in batch.rows.items())
+        self._loaded.clear()
+        rows = sum(self._replace(kind, found, batch) for kind, found in batch.rows.items())
         rows += sum(load(self.con) for load in batch.bulk)
         changes.note_calls(touched)
         changes.note_queue([(r.tenant_id, r.at) for _, r in batch.rows.get("queue_event", {}).values()])
         changes.apply(self._derivations)
         return rows
 
-    def _replace(self, kind: str, found: dict[tuple[Any, ...], tuple[str, Any]]) -> int:
-        """Write the records that are newer than what the warehouse has; how many were."""
+    def _replace(self, kind: str, found: dict[tuple[Any, ...], tuple[str, Any]], batch: Batch) -> int:
+        """Write the records that are newer than what the warehouse has; how many were. Where each came from is
+        counted, whether it was written or repeated what is known."""
         family = tables.FAMILIES[kind]
         bound = family.table.key[1]  # sortable by time: a batch's rows lie close together
         known = self._known(family.table, list(found), bound)
         newer = {k: v for k, v in found.items() if known.get(k, "") < v[0]}
+        for key in found:
+            (self._loaded if key in newer else batch.repeated)[batch.origins[kind, key]] += 1
         stale = [k for k in newer if k in known]
         if stale:
             for table in (family.table, *(child.table for child in family.children)):
@@ -125,6 +132,22 @@ class Writer:
         self._insert(tables.REJECT, rows)
         return len(fresh)
 
+    def _counted(self, batch: Batch) -> list[Offset]:
+        """The offsets of a batch with all that was ever counted of their segments."""
+        rejected = Counter((r.source, r.segment) for r in batch.rejects)
+        out = []
+        for origin, offset in batch.offsets.items():
+            before = self._offsets.get(origin, Offset(*origin))
+            out.append(
+                replace(
+                    offset,
+                    loaded=before.loaded + offset.loaded + self._loaded[origin],
+                    rejected=before.rejected + offset.rejected + rejected[origin],
+                    repeated=before.repeated + offset.repeated + batch.repeated[origin],
+                )
+            )
+        return out
+
     def _put_offsets(self, offsets: Sequence[Offset]) -> None:
         keys = [(o.source, o.segment) for o in offsets]
         stale = [k for k in keys if k in self._offsets]
@@ -132,7 +155,11 @@ class Writer:
             self._delete(tables.INGEST_OFFSET, tables.INGEST_OFFSET.key, stale, "segment")
         now = self._clock.now()
         self._insert(
-            tables.INGEST_OFFSET, [(o.source, o.segment, o.position, o.lines, o.complete, now) for o in offsets]
+            tables.INGEST_OFFSET,
+            [
+                (o.source, o.segment, o.position, o.lines, o.complete, o.loaded, o.rejected, o.repeated, now)
+                for o in offsets
+            ],
         )
 
     def _known(self, table: Table, keys: list[tuple[Any, ...]], bound: str) -> dict[tuple[Any, ...], str]:
@@ -176,7 +203,9 @@ def _for(text: str, table: Table, key: tuple[str, ...], bound: str) -> str:
 
 def read_offsets(con: duckdb.DuckDBPyConnection) -> Offsets:
     """Where every segment stands."""
-    rows = con.execute("SELECT source, segment, position, lines, complete FROM lk.main.ingest_offset").fetchall()
+    rows = con.execute(
+        "SELECT source, segment, position, lines, complete, loaded, rejected, repeated FROM lk.main.ingest_offset"
+    ).fetchall()
     return {(r[0], r[1]): Offset(*r) for r in rows}
 
 

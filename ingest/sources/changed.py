@@ -37,7 +37,7 @@ class ChangedRows:
                 rows = [r for r in rows if r.changed_seq < last]
                 rows += connection.execute(sa.select(self._table).where(seq == last)).all()
         for row in rows:
-            batch.add(self._kind, f"{row.changed_seq:020d}", self._record(row))
+            batch.add(self._kind, f"{row.changed_seq:020d}", self._record(row), (self._source, self._kind))
         if rows:
             batch.advance(Offset(self._source, self._kind, rows[-1].changed_seq, start.lines + len(rows)))
         return len(rows) >= ROWS_MAX

@@ -101,7 +101,9 @@ class FeedSource:
                 return True
             at = records.iso(records.parse_iso(entry.at))
             self._check(entry, line.raw)
-            batch.add(entry.kind, f"{at}/{hashlib.sha256(line.raw).hexdigest()[:16]}", entry.record)
+            batch.add(
+                entry.kind, f"{at}/{hashlib.sha256(line.raw).hexdigest()[:16]}", entry.record, (SOURCE, line.segment)
+            )
             batch.oldest_at = min(batch.oldest_at or at, at)
         except Exception as error:  # noqa: BLE001  batch item: one bad line stops nothing else
             reason = str(error) or type(error).__name__

@@ -30,6 +30,9 @@ INGEST_OFFSET = Table(
         position BIGINT everything before it is loaded: bytes, or the highest change number
         lines BIGINT lines before position
         complete BOOLEAN nothing will follow
+        loaded BIGINT rows of main tables that came from it
+        rejected BIGINT lines that could not be loaded
+        repeated BIGINT lines that changed nothing: the same row or a newer one was there already
         read_at TIMESTAMPTZ time of the commit
     """),
 )
