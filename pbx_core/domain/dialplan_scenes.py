@@ -6,7 +6,16 @@ from pbx_core.domain import numbers
 from pbx_core.domain.dialplan_record import policy
 from pbx_core.domain.dialplan_way import ENDS, Answer, Way
 from pbx_core.domain.hours import is_open
-from pbx_core.domain.nodes import Announce, Conference, Hangup, Menu, Queue
+from pbx_core.domain.nodes import (
+    CALLER_BLOCKED,
+    CHANNELS_FULL,
+    HOURS_CLOSED,
+    Announce,
+    Conference,
+    Hangup,
+    Menu,
+    Queue,
+)
 from pbx_core.domain.phrases import phrase
 
 
@@ -23,7 +32,7 @@ def did(way: Way, number: str) -> Answer:
         if fate := _blocked(way, caller):
             return fate
     if way.overflow:
-        way.say(place, f"all {found.channels} channels are in use; goes to {found.overflow}")
+        way.say(place, f"all {found.channels} {CHANNELS_FULL}; goes to {found.overflow}")
         way.overflow = False
         return found.overflow
     way.say(place, f"leads to {found.destination}")
@@ -39,7 +48,7 @@ def _blocked(way: Way, caller: str) -> str:
     if welcome := next((p for p in lists.allow if _fits(caller, p)), ""):
         way.say("callers.allow", f"{caller} is let through by {welcome}")
         return ""
-    way.say("callers.block", f"{caller} is blocked by {rule}")
+    way.say(CALLER_BLOCKED, f"{caller} is blocked by {rule}")
     return lists.blocked_hear
 
 
@@ -56,7 +65,7 @@ def hours(way: Way, name: str) -> Answer:
     zone = (office.time_zone if office else "") or way.model.time_zone
     opened, why = is_open(found, zone, way.facts.at)
     then = found.then if opened else found.otherwise
-    way.say(f"hours {name}", f"{'open' if opened else 'closed'} ({why}); goes to {then}")
+    way.say(f"hours {name}", f"{'open (' if opened else HOURS_CLOSED}{why}); goes to {then}")
     return then
 
 

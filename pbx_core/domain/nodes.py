@@ -231,6 +231,12 @@ NODES: dict[str, type] = {
 }
 
 
+# What steps say that a call's record is made from: a place, and pieces of texts.
+CALLER_BLOCKED = "callers.block"
+HOURS_CLOSED = "closed ("
+CHANNELS_FULL = "channels are in use"
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of the reasoning: the place in the model and what was found there, for people."""

@@ -30,6 +30,7 @@ class Call:
     number: str
     shown: str
     then: str
+    story: str = ""  # the call in which he asked for it
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def make(settings: Settings, db: sa.Engine, clock: Clock, call: Call) -> Made | 
         "direction": call.direction,
         "target": to_json(target),
         "then": call.then,
+        "conversation_id": call.story,
         "shown": target.routes[0].caller_id if target.routes else call.shown,
         "from_name": tenant.name if tenant else "",
     }

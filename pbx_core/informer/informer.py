@@ -101,7 +101,7 @@ class Informer:
             if taken is None:
                 continue
             began = True
-            call = Call(taken.tenant_id, call_id, "callback", taken.number, "", f"queue:{taken.queue}")
+            call = Call(taken.tenant_id, call_id, "callback", taken.number, "", f"queue:{taken.queue}", taken.from_call)
             made = self._make(call)
             if isinstance(made, NotMade) and made.lasting:
                 callbacks.ended(self._db, self._clock, self._tell_queue, taken.tenant_id, call_id, made.reason)

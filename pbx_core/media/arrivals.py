@@ -152,6 +152,8 @@ class Arrivals:
                 live = LiveCall(call_id, tenant_id, domain)
                 head = {"direction": direction, "caller_number": target.number, "caller_name": target.name}
                 language = next(iter(self._guide.model(tenant_id).languages), "en")
+                if story := str(request.get("conversation_id", ""))[:TEXT_CHARS_MAX]:
+                    head["conversation_id"] = story
                 self._open(live, {**head, "callee_number": then, "language": language, "originate": wanted})
                 reply({"ok": True})
 

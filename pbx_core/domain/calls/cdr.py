@@ -15,12 +15,14 @@ from datetime import datetime, timedelta
 
 from pbx_core.domain.calls.cdr_course import course_of, outcome_of
 from pbx_core.domain.calls.cdr_facts import (
+    closed_hours,
     conversation,
     forwarded_by,
     holds,
     queue_facts,
     recording,
     recording_pauses,
+    refused,
     route,
     trunk,
 )
@@ -87,4 +89,6 @@ def fold(events: Sequence[CallEvent]) -> Cdr:
         recording_pause_s=course.part_of_talk_s(recording_pauses(events)),
         segments=sum(e.type is EventType.RECORDING_STARTED for e in events),
         route=passed,
+        closed_hours=closed_hours(events),
+        refused=refused(events),
     )

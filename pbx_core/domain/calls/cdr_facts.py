@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pbx_core.domain.calls.events import CallEvent, EventType
+from pbx_core.domain.nodes import CALLER_BLOCKED, CHANNELS_FULL, HOURS_CLOSED
 
 EXCHANGE = ("mailbox", "change")  # nodes at which the exchange itself is what the caller wanted
 
@@ -97,6 +98,30 @@ def route(events: Sequence[CallEvent]) -> tuple[str, ...]:
             visited = event.detail.get("visited") or [event.detail.get("destination")]
             passed.update((str(v), None) for v in visited if v)
     return tuple(passed)
+
+
+def closed_hours(events: Sequence[CallEvent]) -> str:
+    """The hours whose closed branch the call took last."""
+    return next(
+        (place.removeprefix("hours ") for place, text in reversed(_steps(events))
+         if place.startswith("hours ") and text.startswith(HOURS_CLOSED)), "",
+    )  # fmt: skip
+
+
+def refused(events: Sequence[CallEvent]) -> str:
+    """Why the exchange asked nobody: the caller is blocked, or all channels of the number called were in use."""
+    for place, text in _steps(events):
+        if place == CALLER_BLOCKED:
+            return "blocked"
+        if place.startswith("did ") and CHANNELS_FULL in text:
+            return "full"
+    return ""
+
+
+def _steps(events: Sequence[CallEvent]) -> list[tuple[str, str]]:
+    """The dialplan's reasoning, (place, text) in order."""
+    found = (s for e in events if e.type is EventType.ROUTED for s in e.detail.get("steps") or ())
+    return [(str(s.get("place", "")), str(s.get("text", ""))) for s in found if isinstance(s, dict)]
 
 
 def forwarded_by(events: Sequence[CallEvent]) -> str:

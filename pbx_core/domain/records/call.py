@@ -99,6 +99,8 @@ class Cdr:
     recording_pause_s: float = 0.0
     segments: int = 0  # recordings made in it
     route: tuple[str, ...] = ()  # destinations passed, in order
+    closed_hours: str = ""  # hours whose closed branch it took
+    refused: str = ""  # why nobody was asked: blocked (the caller), full (all channels of the number called)
 
 
 @dataclass(frozen=True)
