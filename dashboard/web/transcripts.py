@@ -110,6 +110,26 @@ def speakers(context: Context, detail: queries.CallDetail, text: Corrected) -> d
     return {party: named(party) for party in Party}
 
 
+def as_file(
+    context: Context, session: Session, detail: queries.CallDetail, text: Corrected, form: exports.Format
+) -> Response:
+    """What `standing` gave as a file; that it went out is written down."""
+    audit.note_once(
+        context.db,
+        context.clock,
+        session.tenant_id,
+        session.person_id,
+        "exported_transcript",
+        text.heard.recording_id,
+        session.token_sha256,
+    )
+    zone = directory.tenant_by_id(context.db, session.tenant_id)
+    about = exports.About(detail.cdr, speakers(context, detail, text), zone.time_zone if zone else "UTC")
+    name = f"transcript-{detail.cdr.started_at:%Y%m%dT%H%M%SZ}-{text.heard.recording_id[:8]}.{form}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return Response(exports.write(form, text, about), media_type=exports.TYPES[form], headers=headers)
+
+
 def routes(api: FastAPI, context: Context) -> None:
     """GET /api/calls/{call_id}/transcript."""
 
@@ -123,18 +143,4 @@ def routes(api: FastAPI, context: Context) -> None:
         text = standing(context, session, detail) if detail.recording else None
         if text is None or (recording and text.heard.recording_id != recording):
             return problem(404, "no_transcript", "There is no such transcript.")
-        audit.note_once(
-            context.db,
-            context.clock,
-            session.tenant_id,
-            session.person_id,
-            "exported_transcript",
-            text.heard.recording_id,
-            session.token_sha256,
-        )
-        form = exports.Format(format)
-        zone = directory.tenant_by_id(context.db, session.tenant_id)
-        about = exports.About(detail.cdr, speakers(context, detail, text), zone.time_zone if zone else "UTC")
-        name = f"transcript-{detail.cdr.started_at:%Y%m%dT%H%M%SZ}-{text.heard.recording_id[:8]}.{form}"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
-        return Response(exports.write(form, text, about), media_type=exports.TYPES[form], headers=headers)
+        return as_file(context, session, detail, text, exports.Format(format))

@@ -384,7 +384,7 @@ api_token = sa.Table(
     sa.Column("token_sha256", sa.String(64), primary_key=True),
     sa.Column("tenant_id", sa.String(32), nullable=False, index=True),  # "" the operator of the service
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("rights", sa.Text, nullable=False),  # comma separated: read, control, model
+    sa.Column("rights", sa.Text, nullable=False),  # comma separated: read, listen, control, model
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("revoked_at", sa.Float),
 )
@@ -440,4 +440,57 @@ kept_recording = sa.Table(  # every recording that still exists: retention, quot
     sa.Column("remote", sa.Boolean, nullable=False, server_default="0"),  # is in the object store as well
     sa.Column("local", sa.Boolean, nullable=False, server_default="1"),
     sa.Column("deleted_at", sa.Float),  # with the reason in the audit
+)
+
+# webhooks
+
+webhook_endpoint = sa.Table(
+    "webhook_endpoint",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("endpoint_id", sa.String(32), primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("events", sa.Text, nullable=False),  # comma separated
+    sa.Column("state", sa.String(16), nullable=False),  # active, disabled
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),  # why it is disabled, or what failed last
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row
+    sa.Column("failing_since", sa.Float),  # the first of them
+    sa.Column("paused_until", sa.Float, nullable=False, server_default="0"),
+    sa.Column("old_secret_until", sa.Float),  # after a change of the secret both sign until then
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+)
+
+webhook_event = sa.Table(  # what is told: the very bytes that are signed and sent
+    "webhook_event",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("event_id", sa.String(40), primary_key=True),  # derived from the fact: the same fact is told once
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
+webhook_delivery = sa.Table(
+    "webhook_delivery",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("endpoint_id", sa.String(32), primary_key=True),
+    sa.Column("event_id", sa.String(40), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),  # waiting, delivered, given_up
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("not_before", sa.Float, nullable=False),
+    sa.Column("status", sa.Integer),  # HTTP, of the last try; null: no answer
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+    sa.Column("changed_at", sa.Float, nullable=False),
+    sa.Index("webhook_delivery_due", "tenant_id", "endpoint_id", "state", "not_before"),
+)
+
+webhook_offset = sa.Table(  # how far the journals are read for it
+    "webhook_offset",
+    metadata,
+    sa.Column("segment", sa.String(200), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False),
 )

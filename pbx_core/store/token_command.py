@@ -26,7 +26,7 @@ def token() -> None:
 
 @token.command("add")
 @_tenant_option
-@click.option("--rights", default="read", show_default=True, help="Of read, control, model; comma separated.")
+@click.option("--rights", default="read", show_default=True, help=f"Of {tokens.RIGHTS}; comma separated.")
 @click.argument("name")
 @click.pass_obj
 def token_add(data: Path, domain: str, rights: str, name: str) -> None:
@@ -36,7 +36,7 @@ def token_add(data: Path, domain: str, rights: str, name: str) -> None:
         wanted = {tokens.Right(word.strip()) for word in rights.split(",")}
     except ValueError:
         raise InputError(
-            f"{rights!r} is no list of rights; use read, control, model. No token was made.", error_id="bad_rights"
+            f"{rights!r} is no list of rights; use {tokens.RIGHTS}. No token was made.", error_id="bad_rights"
         ) from None
     made, text = tokens.add(db, SystemClock(), _owner(db, domain), clean_name(name), wanted)
     say(f"Token {made.token_id} for {made.name} ({', '.join(sorted(made.rights))}):")

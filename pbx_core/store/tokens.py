@@ -28,9 +28,13 @@ TOKENS_MAX = 100  # living ones of one tenant
 class Right(StrEnum):
     """What a token may do."""
 
-    READ = "read"  # live state, the model, explanations
+    READ = "read"  # live state, the model, explanations, what calls there were
+    LISTEN = "listen"  # recordings and transcripts
     CONTROL = "control"  # place, end, transfer calls; switch recording
     MODEL = "model"  # change the model
+
+
+RIGHTS = ", ".join(Right)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Token:
 def add(db: sa.Engine, clock: Clock, tenant_id: str, name: str, rights: Collection[Right]) -> tuple[Token, str]:
     """A new token and its text, which is told now and never again."""
     if not rights:
-        raise InputError("A token needs at least one right: read, control, model.", error_id="no_rights")
+        raise InputError(f"A token needs at least one right: {RIGHTS}.", error_id="no_rights")
     if tenant_id == OPERATOR and set(rights) != {Right.READ}:
         raise InputError("The operator's token reads; calls and models belong to tenants.", error_id="bad_rights")
     if sum(t.revoked_at is None for t in listed(db, tenant_id)) >= TOKENS_MAX:
