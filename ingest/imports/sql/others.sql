@@ -1,0 +1,16 @@
+CREATE OR REPLACE TEMP TABLE made_queue_event AS
+    SELECT DISTINCT $tenant AS tenant_id,
+        sortable_id(epoch_ms(started_at), md5(concat_ws('|', $tenant, $system, 'agent', epoch_ms(started_at), queue, agent,
+                                                        last_app, cause))) AS event_id,
+        started_at AS occurred_at, coalesce(queue, '') AS queue, coalesce(agent, '') AS agent, last_app AS type,
+        coalesce(cause, '') AS reason, '' AS call_id, $stamp AS stamp
+    FROM raw_leg WHERE kind = 'agent' AND started_at IS NOT NULL AND last_app IS NOT NULL;
+
+CREATE OR REPLACE TEMP TABLE made_wanted AS
+    SELECT k.call_id, c.started_at, min(t.answered_at) AS answered_at, coalesce(t.unique_id, '') AS unique_id,
+           any_value(k.story) AS story, coalesce(t.peer_unique_id, '') AS peer_unique_id,
+           coalesce(t.recording, '') AS recording, any_value(c.caller_number) AS caller_number,
+           any_value(coalesce(nullif(c.answered_by, ''), c.callee_number)) AS callee_number, bool_or(t.talked) AS talked
+    FROM told AS t JOIN known AS k USING (story) JOIN made_call AS c USING (call_id)
+    WHERE t.recording <> '' OR t.unique_id <> ''
+    GROUP BY ALL
