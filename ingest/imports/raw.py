@@ -16,7 +16,7 @@ RAW_LEG = pa.schema(
     [
         ("file", pa.string()),  # path below the folder that is imported
         ("line", pa.int64()),  # of the row's first line, from 1; 1 for a file that is one record
-        ("kind", pa.string()),  # null: a leg · queue: what a queue says of a call · agent: of an agent, without a call
+        ("kind", pa.string()),  # null: a leg · queue: a call in a queue · offer: a ring in it · agent: no call
         ("unique_id", pa.string()),  # of the channel that called
         ("linked_id", pa.string()),  # of the first channel of the story: rows with the same one are ONE call
         ("sequence", pa.int64()),
@@ -58,7 +58,8 @@ RAW_LEG = pa.schema(
 """kind `queue`: unique_id is the caller's channel (queue_log's callid), started_at when he entered, answered_at when an
 agent took him (agent, peer_unique_id, recording by it), ended_at when it was over. Where legs of the same unique_id are
 there too they say the rest; else this row is the call. kind `agent`: started_at, queue, agent, last_app (login, logout,
-pause, unpause) and cause (the reason)."""
+pause, unpause) and cause (the reason). kind `offer`: an agent's phone that a queue rang: unique_id of the caller's
+channel, queue, agent, started_at, ended_at, disposition."""
 
 ROWS_AT_ONCE = 200_000  # a format hands over tables of about so many rows, so that memory stays bounded
 

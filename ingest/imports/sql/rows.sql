@@ -8,7 +8,7 @@ CREATE OR REPLACE TEMP TABLE told AS
             AND n.channel IS NOT DISTINCT FROM r.channel AND n.src IS NOT DISTINCT FROM r.src
             AND n.dst IS NOT DISTINCT FROM r.dst AND n.started_at = r.started_at
             AND n.ended_at IS NOT DISTINCT FROM r.ended_at
-        WHERE r.kind IS DISTINCT FROM 'agent'
+        WHERE coalesce(r.kind, 'queue') = 'queue'
     ), split AS (
         SELECT *, peer_of(channel) AS from_name, peer_of(peer_channel) AS to_name, lower(last_app) AS app,
                starts_with(channel, 'Local/') AS by_local, starts_with(peer_channel, 'Local/') AS to_local
