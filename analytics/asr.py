@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from analytics import language
+from analytics import glossary, language
 from analytics.engine import CODES, FRAMES_PER_S, RATE, WINDOW_FRAMES, Encoded, Engine, speech_probabilities
 from analytics.heard import BATCH_MAX, COMPRESSION_MAX, Heard, batches, suspicion
 from analytics.models import Model
@@ -31,10 +31,11 @@ Progress = Callable[[float], None]  # called with 0..1 between pieces of work; m
 
 @dataclass(frozen=True)
 class Talk:
-    """One call. chunks: speech of at most 28 s each; spoken: language codes of its tenant."""
+    """One call. chunks: speech of at most 28 s each; spoken: language codes of its tenant; names: its glossary."""
 
     chunks: tuple[Floats, ...]
     spoken: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class _Chunk:
     talk: int
     index: int
     samples: Floats
+    names: tuple[str, ...]
 
     @property
     def length_s(self) -> float:
@@ -75,6 +77,7 @@ class Recogniser:
         self._others: dict[str, Engine] = {}
         self._batch_max = BATCH_MAX_GPU if self._main.on_gpu else BATCH_MAX
         self.second_looks = 0  # chunks decoded again since the start
+        self.named = 0  # chunks in which the glossary made a better result
 
     @property
     def languages(self) -> frozenset[str]:
@@ -90,14 +93,16 @@ class Recogniser:
         (found,) = self._main.detect(self._main.encode([speech[: WINDOW_FRAMES * RATE // FRAMES_PER_S]]))
         return found
 
-    def recognise(self, chunks: Sequence[Floats], language: str) -> list[Heard]:
-        """Words of chunks of similar length, at most 28 s each, in a known language; one Heard per chunk."""
-        engine = self._engine(language)
-        return self._decoded(engine, engine.encode(chunks), chunks, language)
+    def recognise(self, chunks: Sequence[Floats], language: str, names: tuple[str, ...] = ()) -> list[Heard]:
+        """Words of chunks of similar length, at most 28 s each, in a known language; one Heard per chunk. names: the
+        glossary of their tenant."""
+        return self._words([_Chunk(0, i, samples, names) for i, samples in enumerate(chunks)], language)
 
     def hear(self, talks: Sequence[Talk], progress: Progress) -> list[Told]:
         """The words of several calls, one Told per Talk."""
-        chunks = [_Chunk(t, i, samples) for t, talk in enumerate(talks) for i, samples in enumerate(talk.chunks)]
+        chunks = [
+            _Chunk(t, i, samples, talk.names) for t, talk in enumerate(talks) for i, samples in enumerate(talk.chunks)
+        ]
         found: dict[tuple[int, int], Heard] = {}
         choices: dict[int, language.Choice] = {}
         done_s, total_s = 0.0, sum(c.length_s for c in chunks)
@@ -128,17 +133,14 @@ class Recogniser:
                 yield batch, self._words(batch, code)
 
     def _words(self, batch: Sequence[_Chunk], code: str, ready: Encoded | None = None) -> list[Heard]:
-        samples = [c.samples for c in batch]
         engine = self._engine(code)
         if ready is None or engine is not self._main:
-            ready = engine.encode(samples)
-        return self._decoded(engine, ready, samples, code)
-
-    def _decoded(self, engine: Engine, ready: Encoded, chunks: Sequence[Floats], code: str) -> list[Heard]:
+            ready = engine.encode([c.samples for c in batch])
         first = engine.decode(
             ready, engine.model.written_as or code, beam=1, tokens_max=int(12 + 6 * max(ready.lengths_s))
         )
-        return [self._second_look(engine, c, h, code) for c, h in zip(chunks, first, strict=True)]
+        looked = [self._second_look(engine, c.samples, h, code) for c, h in zip(batch, first, strict=True)]
+        return [self._with_names(engine, ready, i, batch[i].names, h, code) for i, h in enumerate(looked)]
 
     def _second_look(self, engine: Engine, chunk: Floats, heard: Heard, code: str) -> Heard:
         """The result, or when it is suspicious that of a full window with beam 5; no words when even that is bad."""
@@ -151,6 +153,23 @@ class Recogniser:
         still = suspicion(again, duration_s)
         if still is not None and (again.no_speech > NO_SPEECH_MIN or again.compression > COMPRESSION_MAX):
             return dataclasses.replace(again, words=())
+        return again
+
+    def _with_names(
+        self, engine: Engine, ready: Encoded, row: int, names: tuple[str, ...], heard: Heard, code: str
+    ) -> Heard:
+        """The result, or where names of the glossary sound alike that with these names in mind, if it is better."""
+        offered = glossary.alike(" ".join(w.text for w in heard.words), names)
+        if not offered:
+            return heard
+        duration_s = ready.lengths_s[row]
+        tokens_max = int(12 + 6 * duration_s)
+        (again,) = engine.decode(
+            ready.rows([row]), engine.model.written_as or code, beam=1, tokens_max=tokens_max, names=offered
+        )
+        if suspicion(again, duration_s) is not None or not glossary.better(heard, again, offered):
+            return heard
+        self.named += 1
         return again
 
     def _told(self, number: int, talk: Talk, choice: language.Choice, found: Mapping[tuple[int, int], Heard]) -> Told:

@@ -109,11 +109,14 @@ class Engine:
         found = self._whisper.model.detect_language(encoded.view)
         return [{token[2:-2]: float(p) for token, p in chunk} for chunk in found]
 
-    def decode(self, encoded: Encoded, language: str, *, beam: int, tokens_max: int) -> list[Heard]:
-        """Words and their times, by chunk."""
+    def decode(
+        self, encoded: Encoded, language: str, *, beam: int, tokens_max: int, names: Sequence[str] = ()
+    ) -> list[Heard]:
+        """Words and their times, by chunk. names: may be said in them, and are then written like this."""
         tokenizer = self._tokenizer(language)
         tokens_max = min(tokens_max, TOKENS_MAX)
-        prompt = self._whisper.get_prompt(tokenizer, [], without_timestamps=True)
+        hint = ", ".join(names) or None
+        prompt = self._whisper.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hint)
         results = self._whisper.model.generate(
             encoded.view,
             [prompt] * len(encoded.lengths_s),

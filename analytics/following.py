@@ -25,11 +25,20 @@ AGAIN_S_MAX = 5.0
 class Following:
     """One recording that is read along. `text` is what a reader gets; `growing` its sound."""
 
-    def __init__(self, growing: Growing, text: LiveText, languages: Sequence[str], recogniser: Recogniser) -> None:
-        """text: as made by begin(), or as a process that died left it. languages: spoken at the tenant's; none: any."""
+    def __init__(
+        self,
+        growing: Growing,
+        text: LiveText,
+        languages: Sequence[str],
+        recogniser: Recogniser,
+        names: Sequence[str] = (),
+    ) -> None:
+        """text: as made by begin(), or as a process that died left it. languages: spoken at the tenant's; none: any.
+        names: its glossary."""
         self.text = text
         self.growing = growing
         self._languages = languages
+        self._names = tuple(names)
         self._recogniser = recogniser
         start_s = min(text.done_s)
         self._ear = Ear(start_s, text.done_s)
@@ -128,7 +137,7 @@ class Following:
 
     def _words(self, stretches: Sequence[Stretch]) -> list[asr.Heard]:
         assert self._language is not None
-        return self._recogniser.recognise([s.samples for s in stretches], self._language)
+        return self._recogniser.recognise([s.samples for s in stretches], self._language, self._names)
 
 
 def begin(growing: Growing, tenant_id: str, look_back_s: float) -> LiveText:

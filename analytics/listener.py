@@ -126,7 +126,8 @@ class Listener:
             if text is None or min(text.done_s) < fresh.begins_s:
                 text = fresh
             tenant = directory.tenant_by_id(self._db, key[0])
-            self._followed[key] = Following(sound, text, tenant.languages if tenant else (), recogniser)
+            languages = tenant.languages if tenant else ()
+            self._followed[key] = Following(sound, text, languages, recogniser, speech.glossary)
             self._publish(key, text)
             _log.info("call followed", extra={"tenant_id": key[0], "recording_id": key[1]})
         except InputError as error:

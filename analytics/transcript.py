@@ -117,7 +117,7 @@ def prepare(
     glossary: Sequence[str] = (),
 ) -> Prepared:
     """What one recording brings to recognition. languages: what the tenant speaks; none: whatever the model knows.
-    glossary: names and products, as the tenant writes them; carried along, recognition does not use it."""
+    glossary: names and products, as the tenant writes them."""
     return Prepared(subject, speech, tuple(_windows(samples, speech)), language.codes(languages), tuple(glossary))
 
 
@@ -126,7 +126,9 @@ def transcribe_all(prepared: Sequence[Prepared], recogniser: Recogniser, progres
     the share done of all of them. CPU seconds are shared out by the speech that each brings."""
     cpu_from = recogniser.cpu_s()
     anything = tuple(sorted(recogniser.languages))
-    talks = [asr.Talk(tuple(w.samples for w in one.windows), one.languages or anything) for one in prepared]
+    talks = [
+        asr.Talk(tuple(w.samples for w in one.windows), one.languages or anything, one.glossary) for one in prepared
+    ]
     told = recogniser.hear(talks, progress)
     cpu_s = recogniser.cpu_s() - cpu_from
     speech_s = sum(one.speech_s for one in prepared) or 1.0
