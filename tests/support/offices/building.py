@@ -42,6 +42,7 @@ class Line:
     steps: list[Step] = field(default_factory=list)
     callback_of: str = ""
     blocked: bool = False
+    plain: bool = False  # see draw.plan
 
     def some(self, low_s: float, high_s: float) -> float:
         """A length between the two, on the grain."""

@@ -40,16 +40,19 @@ class Plan:
         return sorted((c for story in self.stories for c in story), key=lambda c: (c.started_at, c.call_id))
 
 
-def plan(office: people.Office, seed: int, *, people_outside: int = 40, grain_s: float = 0.001) -> Plan:
-    """Some days of an office."""
+def plan(
+    office: people.Office, seed: int, *, people_outside: int = 40, grain_s: float = 0.001, plain: bool = False
+) -> Plan:
+    """Some days of an office. plain: only what every exchange has: no call-backs out of queues, no calls placed by
+    programs, no lists of blocked numbers, no full queues."""
     rng = Random(f"{seed}/{office.zone}")
     year, month, day = rng.choice(BEGINNINGS)
     since = datetime(year, month, day, tzinfo=ZoneInfo(office.zone)).astimezone(UTC)
     made = Plan(office, since, since + timedelta(days=DAYS))
     for number in range(people_outside):
         who = WITHHELD if rng.random() < 0.08 else f"+49151{seed % 100:02d}{number:06d}"
-        who = people.BLOCKED if number == 0 else who
-        _Life(made, rng, who, grain_s).live()
+        who = people.BLOCKED if number == 0 and not plain else who
+        _Life(made, rng, who, grain_s, plain).live()
     for _ in range(people_outside // 4):
         _among_ourselves(made, rng, grain_s)
     return made
@@ -58,8 +61,8 @@ def plan(office: people.Office, seed: int, *, people_outside: int = 40, grain_s:
 class _Life:
     """The contacts of one person outside with the office."""
 
-    def __init__(self, made: Plan, rng: Random, number: str, grain_s: float) -> None:
-        self.made, self.rng, self.number, self.grain_s = made, rng, number, grain_s
+    def __init__(self, made: Plan, rng: Random, number: str, grain_s: float, plain: bool) -> None:
+        self.made, self.rng, self.number, self.grain_s, self.plain = made, rng, number, grain_s, plain
         self.at = self._start()
         self.answered = False  # at his last call, which was the first of its story
 
@@ -117,14 +120,14 @@ class _Life:
     def _we_call(self) -> None:
         """Somebody of ours calls him, or a program rings one of ours first."""
         ours = self.rng.choice(people.EXTENSIONS)
-        direction = "click" if self.rng.random() < 0.2 else "outbound"
+        direction = "click" if not self.plain and self.rng.random() < 0.2 else "outbound"
         call = inbound.to_outside(self._line(direction, ours, self.number), self.number)
         self.made.stories.append([call])
         self.at, self.answered = call.ended_at, False
 
     def _line(self, direction: str, caller: str, dialled: str) -> Line:
         name = self.rng.choice(NAMES)
-        return Line(self.rng, self.grain_s, self.at, direction, caller, dialled, name=name)
+        return Line(self.rng, self.grain_s, self.at, direction, caller, dialled, name=name, plain=self.plain)
 
     def _start(self) -> datetime:
         """Any moment; every third within a minute of midnight or of the hour in which clocks change."""

@@ -104,9 +104,10 @@ def _group(line: Line) -> Call:
 
 def _queue(line: Line, queue: str) -> Call:
     agents, rng = people.QUEUES[queue], line.rng
-    ways = ["answers", "answers", "answers", "abandons", "abandons", "too long", "full"]
-    if queue == "support":
-        ways += ["key"] if line.caller == WITHHELD else ["key", "asks back"]
+    ways = ["answers", "answers", "answers", "abandons", "abandons", "too long"]
+    ways += ["key"] if queue == "support" else []
+    ways += [] if line.plain else ["full"]
+    ways += ["asks back"] if queue == "support" and line.caller != WITHHELD and not line.plain else []
     offers: list[tuple[float, float, dict[str, str]]] = []
     t = line.some(0, 2)
     for _ in range(rng.choice((0, 0, 1, 2))):  # agents who do not take it

@@ -157,7 +157,7 @@ class _Events:
             "sip_call_id": f"{call.call_id}@phone",
             "source": "udp:192.0.2.7:5060",
             "worker": "worker-0",
-            "conversation_id": call.call_id,
+            "conversation_id": call.callback_of or call.call_id,
             "did": call.did,
             "trunk_id": people.TRUNK if call.direction == "inbound" else "",
             "language": "en",

@@ -6,6 +6,7 @@ words; nothing here is taken from the product.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -131,11 +132,11 @@ def _class(calls: Sequence[Call]) -> str:
         return "answered" if _asked(first, talked.talks[0]) else "answered_elsewhere"
     if any(isinstance(s, Message) and s.left for s in steps):
         return "voicemail"
-    if any(isinstance(s, Hours) and not s.opened for s in steps):
+    if all(any(isinstance(s, Hours) and not s.opened for s in c.steps) for c in calls):
         return "out_of_hours"
     if any(isinstance(s, Wait) and s.how == "abandoned" for s in steps):
         return "abandoned"
-    if first.blocked or any(isinstance(s, Wait) and s.how == "full" for s in steps):
+    if all(c.blocked or any(isinstance(s, Wait) and s.how == "full" for s in c.steps) for c in calls):
         return "blocked"
     return "missed"
 
@@ -150,7 +151,7 @@ def _asked(first: Call, talk: Talk) -> bool:
 
 
 def _repeats(same: Sequence[Truth]) -> None:
-    for earlier, later in zip(same, same[1:], strict=False):
+    for earlier, later in itertools.pairwise(same):
         if later.started_at - earlier.started_at <= timedelta(days=REPEAT_DAYS):
             later.repeat_of, earlier.repeated_by = earlier.conversation_id, later.conversation_id
 
