@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from analytics.redact import HIDDEN
 from dashboard.rest.shapes import Transcript
 from pbx_core.clock import SystemClock
 from pbx_core.domain.model import Model
@@ -59,7 +60,7 @@ def test_a_call_is_told_with_its_legs_its_story_and_its_recordings(town, reads) 
     assert [leg["leg_id"] for leg in body["legs"]] == [leg.leg_id for leg in wanted.cdr.legs]
     assert [r["recording_id"] for r in body["recordings"]] == [wanted.recording.recording_id]
     assert [e["type"] for e in body["events"]] == [e.type for e in wanted.events]
-    assert "path" not in got.text, "where files lie is nobody's business"
+    assert '"path"' not in got.text, "where files lie is nobody's business"
 
 
 def test_another_tenants_objects_look_like_unknown_ones(town, reads) -> None:
@@ -118,22 +119,42 @@ def test_a_transcript_comes_in_four_forms(town, reads) -> None:
 
 
 def test_what_a_tenant_hides_no_program_hears_or_reads(town) -> None:
-    """Nobody has looked through these recordings for names and numbers yet: then nothing is played, no word given."""
     client = town.client(town.birch, Right.READ, Right.LISTEN)
-    record = town.birch_office.waiting.recording.recording_id
+    silent = town.birch_office.waiting.recording.recording_id  # its words are not known
     spoken = town.birch_office.spoken.recording.recording_id
-    assert "four seven one one" in client.get(f"/v1/transcripts/{spoken}", params={"format": "txt"}).text
-    wishes = Model(speech=Speech(redact=Redaction(phones=True)))
+    words, sound = f"/v1/transcripts/{spoken}", f"/v1/recordings/{spoken}/media"
+    assert "boiler" in client.get(words).text
+    whole = client.get(sound).content
+    wishes = Model(speech=Speech(redact=Redaction(names=("boiler",))))
     models.apply(town.db, SystemClock(), town.birch.tenant_id, wishes, "test", "hide")
     try:
-        assert client.get(f"/v1/recordings/{spoken}").json()["hidden"] != "nothing"
-        assert client.get(f"/v1/recordings/{record}").json()["hidden"] == "unknown"
-        refused = client.get(f"/v1/recordings/{spoken}/media")
-        assert refused.status_code in (403, 503) and set(refused.json()) >= {"error_id", "message"}, refused.text
-        words = client.get(f"/v1/transcripts/{spoken}")
-        assert "four seven one one" not in words.text
+        assert client.get(f"/v1/recordings/{spoken}").json()["hidden"] == "some"
+        for form in ("json", "txt", "vtt", "srt"):
+            told = client.get(words, params={"format": form}).text
+            assert "boiler" not in told and HIDDEN in told, form
+        copy = client.get(sound)
+        assert copy.status_code == 200 and copy.content != whole
+        assert client.get("/v1/calls", params={"said": "boiler"}).json()["calls"] == []
+        assert client.get(f"/v1/recordings/{silent}").json()["hidden"] == "unknown"
     finally:
         models.apply(town.db, SystemClock(), town.birch.tenant_id, Model(), "test", "show")
+
+
+def test_where_nobody_knows_what_to_hide_nothing_is_played(town) -> None:
+    record = town.acme_office.other.recording.recording_id
+    client = town.client(town.acme, Right.READ, Right.LISTEN)
+    path = town.settings.recordings_dir / town.acme_office.waiting.recording.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes((town.settings.recordings_dir / town.acme_office.other.recording.path).read_bytes())
+    wishes = Model(speech=Speech(redact=Redaction(cards=True)))
+    models.apply(town.db, SystemClock(), town.acme.tenant_id, wishes, "test", "hide")
+    try:
+        refused = client.get(f"/v1/recordings/{town.acme_office.waiting.recording.recording_id}/media")
+        assert refused.status_code == 403 and refused.json()["error_id"] == "not_redacted", refused.text
+        assert client.get(f"/v1/recordings/{record}/media").status_code == 200
+    finally:
+        models.apply(town.db, SystemClock(), town.acme.tenant_id, Model(), "test", "show")
+        path.unlink()
 
 
 @pytest.mark.parametrize("name", NAMES)
