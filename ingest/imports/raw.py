@@ -89,7 +89,9 @@ class Evidence:
 
     variant: which order of columns or kind of file, in the format's own words. zone: IANA name of the times in it;
     None: the file does not say and a person is asked (UTC for epochs). says: sentences to show. question: what must be
-    answered when sure or zone is missing. sample: a few rows, as text."""
+    answered when sure or zone is missing; options: the answers, each with what it means. clock: where the log has
+    epochs beside its stamps (unique ids), pairs of (epoch second, seconds by which the stamp is ahead of it): the time
+    zone is found from them by `ingest.imports.zone`."""
 
     format: str
     sure: float
@@ -98,22 +100,26 @@ class Evidence:
     says: tuple[str, ...] = ()
     question: str = ""
     options: dict[str, str] = field(default_factory=dict)
+    clock: tuple[tuple[int, int], ...] = ()
 
 
 SURE = 0.7
+SNIFF_BYTES = 256 << 10
 
 
 class Format(Protocol):
-    """A foreign format. `system` tells apart whose unique ids they are: formats of the same exchange (Master.csv and
-    FreePBX's database) share it, and what they say of one call falls together."""
+    """A foreign format, named by the entry FORMAT of its module. `system` tells apart whose unique ids they are:
+    formats of the same exchange (Master.csv and FreePBX's database) share it, and what they say of one call falls
+    together; rank: whose legs are taken then, the highest. title: as a person calls it."""
 
     name: str
     system: str
     title: str
+    rank: int
 
     def sniff(self, path: Path) -> Evidence | None:
-        """What the beginning of a file (a folder is asked file by file) says; None: not mine. Reads 256 KiB at most.
-        Never raises for strange content."""
+        """What a piece of a file (a folder is asked file by file) says; None: not mine. Reads SNIFF_BYTES at most and
+        never raises for strange content."""
         ...
 
     def read(self, path: Path, name: str, found: Evidence) -> Iterator[Read]:
