@@ -97,7 +97,7 @@ class _Life:
                 break
             # exactly the window still counts; within the same second too
             gap = self.rng.choice((0.0, REPEAT_WINDOW_S, self.rng.uniform(1.0, 120.0), self.rng.uniform(0, 299)))
-            self.at = later(self.at, self._grain(gap))
+            self.at = later(self.at, max(self._grain(gap), 0.0 if call.ended_s else self.grain_s))
         if story and _asks_back(story[-1]):
             self._is_called_back(story)
         if story:
