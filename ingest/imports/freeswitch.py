@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ingest.imports import values
+
 SYSTEM = "freeswitch"
 
 # The hang-up cause of a leg that nobody answered → our disposition; any other cause is `failed`. NORMAL_CLEARING before
@@ -30,6 +35,16 @@ HANGUP_PARTY = {
     "send_refuse": "system",
 }
 
+# cc_cancel_reason: why mod_callcenter let go of a caller whom no agent took.
+CANCEL_REASON = {
+    "TIMEOUT": "overflow",
+    "NO_AGENT_TIMEOUT": "empty",
+    "NO_AGENT": "empty",
+    "BREAK_OUT": "abandoned",
+    "EXIT_WITH_KEY": "key",
+    "NONE": "abandoned",
+}
+
 
 def disposition_sql(answered: str, cause: str) -> str:
     """SQL of our disposition; `answered` is a condition, `cause` an expression."""
@@ -41,3 +56,21 @@ def hangup_party_sql(word: str) -> str:
     """SQL of who hung up; null when FreeSWITCH did not say."""
     words = " ".join(f"WHEN '{word}' THEN '{ours}'" for word, ours in HANGUP_PARTY.items())
     return f"CASE {word} {words} END"
+
+
+def queue_part(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What mod_callcenter says of the caller in its queue (variables cc_*), as columns of RAW_LEG. The agent's own leg
+    (cc_side agent) says the same once more and is left out."""
+    queue = values.text(told.get("cc_queue"))
+    if not queue or told.get("cc_side") == "agent":
+        return {}
+    joined = values.number(told.get("cc_queue_joined_epoch"))
+    answered = values.number(told.get("cc_queue_answered_epoch"))
+    left = values.number(told.get("cc_queue_canceled_epoch")) or values.number(told.get("cc_queue_terminated_epoch"))
+    until = answered or left
+    reason = str(told.get("cc_cancel_reason") or "").upper()
+    return {
+        "queue": queue.split("@")[0],
+        "queue_wait_s": max(0.0, until - joined) if until and joined else None,
+        "queue_result": "answered" if answered else CANCEL_REASON.get(reason, "abandoned"),
+    }

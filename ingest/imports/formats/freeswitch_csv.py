@@ -44,7 +44,7 @@ TEMPLATES: dict[str, list[str]] = {
 _OF_NAME = ("example", "default", "linksys", "snom")  # begin with the caller's name
 _FIELDS = _words(
     "src dst context start answer end duration billsec cause uuid bleg account read_codec channel bridge_channel "
-    "last_app last_arg userfield record_file direction gateway"
+    "last_app last_arg userfield record_file gateway"
 )
 _STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
@@ -115,7 +115,7 @@ _SHAPED = f"""
 """  # noqa: S608
 _ROWS = f"""
     WITH field AS (
-        SELECT line, CASE WHEN template IN {_OF_NAME} THEN array_to_string(p[1 : 1 + more], '","')
+        SELECT line, template, CASE WHEN template IN {_OF_NAME} THEN array_to_string(p[1 : 1 + more], '","')
                  ELSE regexp_extract({_at("caller_id")}, '^"(.*)" <', 1) END AS src_name,
                {", ".join(f"{_at(f)} AS {f}_" for f in _FIELDS)}
         FROM shaped WHERE template IS NOT NULL
@@ -127,12 +127,16 @@ _ROWS = f"""
         FROM field
     )
     SELECT line, uuid_ AS unique_id, bleg_ AS peer_unique_id, account_ AS account, src_ AS src, src_name, dst_ AS dst,
-           context_ AS context, channel_ AS channel, bridge_channel_ AS peer_channel, last_app_ AS last_app,
+           context_ AS context, channel_ AS channel,
+           CASE WHEN parent.first <> uuid_ THEN NULL WHEN template = 'asterisk' THEN bridge_channel_
+                WHEN bleg_ = '' THEN '' END AS peer_channel,
+           CASE WHEN parent.first <> uuid_ THEN dst_ END AS agent, last_app_ AS last_app,
            last_arg_ AS last_data, ended_at, coalesce(given_s, epoch(ended_at - stamped_at), talk_s, 0) AS duration_s,
            ended_at - to_seconds(coalesce(given_s, epoch(ended_at - stamped_at), talk_s, 0)) AS started_at,
            ended_at - to_seconds(talk_s) AS answered_at, coalesce(talk_s, 0) AS bill_s,
            {freeswitch.disposition_sql("talk_s IS NOT NULL", "coalesce(cause_, 'NO_ANSWER')")} AS disposition,
-           cause_ AS cause, direction_ AS direction, gateway_ AS trunk_id, read_codec_ AS codec,
+           cause_ AS cause, CASE WHEN context_ = 'public' THEN 'inbound' END AS direction,
+           gateway_ AS trunk_id, read_codec_ AS codec,
            record_file_ AS recording, userfield_ AS user_field, last_app_ = 'voicemail' AS voicemail,
            CASE WHEN bleg_ = parent.first THEN least(uuid_, bleg_) ELSE coalesce(parent.first, uuid_) END AS linked_id
     FROM timed LEFT JOIN parent ON parent.uuid = timed.uuid_ WHERE ended_at IS NOT NULL ORDER BY line
@@ -158,6 +162,7 @@ class FreeswitchCsv:
     name = "freeswitch-csv"
     system = freeswitch.SYSTEM
     title = "FreeSWITCH cdr-csv"
+    rank = 1
 
     def sniff(self, path: Path) -> Evidence | None:
         """A line is FreeSWITCH's when it has the pieces of a template, with a UUID and the times at their places."""

@@ -129,6 +129,7 @@ class QueueLog:
     name = "queue-log"
     system = "asterisk"
     title = "Asterisk queue_log"
+    rank = 1
 
     def sniff(self, path: Path) -> Evidence | None:
         """A line is epoch|call id|queue|member|EVENT and so on."""
