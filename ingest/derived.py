@@ -20,6 +20,7 @@ GROUP = "callbench.derivations"
 _CHANGED = {
     "changed_call": "tenant_id VARCHAR, call_id VARCHAR, started_at TIMESTAMPTZ",
     "changed_queue": "tenant_id VARCHAR, occurred_at TIMESTAMPTZ",
+    "changed_span": "tenant_id VARCHAR, started_at TIMESTAMPTZ, ended_at TIMESTAMPTZ",
     "changed_conversation": "tenant_id VARCHAR, conversation_id VARCHAR, started_at TIMESTAMPTZ",
 }
 # A call_id is sortable by time: the range of ids lets files be skipped. Asked before and after rows are replaced, so
@@ -30,6 +31,11 @@ _NOTE_CALLS = """
     WHERE c.call_id BETWEEN $low AND $high
     EXCEPT FROM changed_call
 """
+_NOTE_SPANS = """
+    INSERT INTO changed_span
+    SELECT c.tenant_id, c.started_at, c.ended_at FROM lk.main.call AS c SEMI JOIN touched USING (tenant_id, call_id)
+    WHERE c.call_id BETWEEN $low AND $high
+"""
 
 
 class Derivation(Protocol):
@@ -38,6 +44,7 @@ class Derivation(Protocol):
     Temporary tables of this round, each may be empty:
     changed_call(tenant_id, call_id, started_at): calls whose cdr, recording, turns, transcript, meaning or informing
         was written or replaced; with the old AND the new started_at when it changed;
+    changed_span(tenant_id, started_at, ended_at): from when to when those of them lasted that were known before;
     changed_queue(tenant_id, occurred_at): queue events written;
     changed_conversation(tenant_id, conversation_id, started_at): INSERTed by the derivation of conversations for those
         after it: conversations that appeared, changed or went (with the old AND the new started_at).
@@ -67,16 +74,19 @@ class Changes:
         for name, columns in _CHANGED.items():
             con.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
 
-    def note_calls(self, keys: Sequence[tuple[str, str]]) -> None:
-        """Note these (tenant_id, call_id) with the start that the warehouse knows of them now; unknown ones are left
-        out."""
+    def note_calls(self, keys: Sequence[tuple[str, str]], *, before: bool) -> None:
+        """Note these (tenant_id, call_id) with the start that the warehouse knows of them now, before or after their
+        rows are written; unknown ones are left out."""
         if not keys:
             return
         tenants, ids = zip(*keys, strict=True)
         columns = [pa.array(tenants, pa.string()), pa.array(ids, pa.string())]
         self._con.register("touched", pa.Table.from_arrays(columns, names=["tenant_id", "call_id"]))
         try:
-            self._con.execute(_NOTE_CALLS, {"low": min(ids), "high": max(ids)})
+            bounds = {"low": min(ids), "high": max(ids)}
+            self._con.execute(_NOTE_CALLS, bounds)
+            if before:
+                self._con.execute(_NOTE_SPANS, bounds)
         finally:
             self._con.unregister("touched")
 

@@ -36,7 +36,7 @@ _DELETE = """
 
 
 # Kinds whose records are about one call; what is derived from calls follows them.
-_OF_CALLS = ("cdr", "recording", "turns", "transcript", "meaning", "inform")
+_OF_CALLS = ("cdr", "recording", "turns", "transcript", "meaning", "inform", "queue_event")
 
 
 class Source(Protocol):
@@ -96,12 +96,12 @@ class Writer:
     def _load(self, batch: Batch) -> int:
         """Write the records and bring in line what is derived from them; how many rows of main tables were written."""
         changes = derived.Changes(self.con)
-        touched = [key for kind in _OF_CALLS for key in _calls(batch.rows.get(kind, {}))]
-        changes.note_calls(touched)
+        touched = _calls(batch)
+        changes.note_calls(touched, before=True)
         self._loaded.clear()
         rows = sum(self._replace(kind, found, batch) for kind, found in batch.rows.items())
         rows += sum(load(self.con) for load in batch.bulk)
-        changes.note_calls(touched)
+        changes.note_calls(touched, before=False)
         changes.note_queue([(r.tenant_id, r.at) for _, r in batch.rows.get("queue_event", {}).values()])
         changes.apply(self._derivations)
         return rows
@@ -193,8 +193,13 @@ class Writer:
             self.con.unregister("incoming")
 
 
-def _calls(found: dict[tuple[Any, ...], tuple[str, Any]]) -> Iterator[tuple[str, str]]:
-    return ((record.tenant_id, record.call_id) for _, record in found.values())
+def _calls(batch: Batch) -> list[tuple[str, str]]:
+    """(tenant_id, call_id) of the calls that a batch says something of which others compute with."""
+    found = {(r.tenant_id, r.call_id) for kind in _OF_CALLS for _, r in batch.rows.get(kind, {}).values()}
+    for _, event in batch.rows.get("call_event", {}).values():
+        if event.type == "offer_ended":
+            found.add((event.tenant_id, event.call_id))
+    return [key for key in found if key[1]]
 
 
 def _for(text: str, table: Table, key: tuple[str, ...], bound: str) -> str:
