@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to Ray's makers; read when it is imported
@@ -45,6 +46,14 @@ def connect(address: str) -> None:
             f"`ray start --address={address} --num-cpus=0` here first.",
             error_id="no_cluster",
         ) from error
+
+
+def _done(beside: Callable[[], bool]) -> bool:
+    try:
+        return beside()
+    except sa.exc.OperationalError as error:  # the database is locked or its disk full
+        _log.error("job table not reachable", extra={"reason": str(error.orig)})
+        return False
 
 
 class Hand:
@@ -89,14 +98,17 @@ class Cluster:
         self._decode = decode
         self._hands: list[Hand] = []
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until `stop`. Unavailable when a hand broke: the process shall end then and be started again."""
+    def run(self, stop: threading.Event, beside: Callable[[], bool]) -> None:
+        """Work until `stop`; `beside` is what else this process does, called until it says False. Unavailable when a
+        hand broke: the process shall end then and be started again."""
         try:
             while not stop.is_set():
                 self._grow(stop)
                 broken = [hand.thread.name for hand in self._hands if not hand.thread.is_alive()]
                 if broken and not stop.is_set():
                     raise Unavailable(f"{', '.join(broken)} ended unexpectedly; the log says why. Start it again.")
+                while not stop.is_set() and _done(beside):
+                    pass
                 stop.wait(GROW_S)
         finally:
             stop.set()

@@ -30,6 +30,7 @@ def transcribe(data: Path, slot: int, ray: str | None) -> None:
     """Measure and transcribe recordings as they come, with one thread or on a Ray cluster."""
     for variable in ONE_THREAD:  # read when numpy is loaded, so the engine is imported only below
         os.environ[variable] = "1"
+    from analytics.remade import Remaker
     from analytics.transcriber import Transcriber
     from ingest.audio import decode_speech
 
@@ -47,15 +48,17 @@ def transcribe(data: Path, slot: int, ray: str | None) -> None:
         orphan.close(clock)
     journal = Journal(settings.journal_dir, name, clock)
     worker = Transcriber(settings, db, clock, journal, name, decode_speech, stop)
+    remaker = Remaker(settings, db, clock, journal, name)
     with heartbeat.announced(db, clock, name, worker.board.detail):
         while not stop.is_set():
             try:
-                worked = worker.step()
+                worked = remaker.step() or worker.step()
             except sa.exc.OperationalError as error:  # the database is locked or its disk full
                 _log.error("job table not reachable", extra={"reason": str(error.orig)})
                 worked = False
             if not worked:
                 stop.wait(POLL_S)
+    remaker.close()
     journal.close()
     db.dispose()
 
@@ -67,6 +70,7 @@ def _on_cluster(settings: Settings, name: str, address: str) -> None:
         if error.name != "ray":
             raise
         raise ConfigError("Ray is not installed. Run: pip install 'callbench[ray]'", error_id="no_ray") from error
+    from analytics.remade import Remaker
     from ingest.audio import decode_speech
 
     log.setup(name, settings.log_level)
@@ -78,6 +82,10 @@ def _on_cluster(settings: Settings, name: str, address: str) -> None:
     cluster.connect(address)
     stop = heartbeat.stop_event()  # now, as Ray has just set handlers of its own
     hands = cluster.Cluster(settings, db, clock, name, decode_speech)
+    journal = Journal(settings.journal_dir, name, clock)
+    remaker = Remaker(settings, db, clock, journal, name)
     with heartbeat.announced(db, clock, name, hands.detail):
-        hands.run(stop)
+        hands.run(stop, remaker.step)
+    remaker.close()
+    journal.close()
     db.dispose()

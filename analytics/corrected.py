@@ -7,7 +7,7 @@ length, and has no confidence, because none was measured.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pbx_core.domain.records import Party, TranscriptEditRecord, TranscriptRecord, Utterance, Word
 from pbx_core.domain.terms import reference, terms
@@ -57,6 +57,17 @@ def correct(heard: TranscriptRecord, edits: Iterable[TranscriptEditRecord]) -> C
 def correct_one(heard: Utterance, edits: Iterable[TranscriptEditRecord]) -> Said:
     """One utterance as it stands; edits in their order, those of others among them."""
     return _said(heard, _latest(edits))
+
+
+def as_heard(heard: TranscriptRecord, edits: Iterable[TranscriptEditRecord]) -> TranscriptRecord:
+    """The transcript as if the engine had heard what people put right; their words count as certain."""
+    standing = correct(heard, edits).utterances
+    return replace(heard, utterances=tuple(_as_heard(u) for u in standing if u.words))
+
+
+def _as_heard(said: Said) -> Utterance:
+    words = tuple(Word(w.text, w.start_s, w.end_s, 1.0 if w.p is None else w.p) for w in said.words)
+    return replace(said.heard, party=said.party, text=said.text, words=words)
 
 
 def _latest(edits: Iterable[TranscriptEditRecord]) -> dict[tuple[str, str], TranscriptEditRecord]:

@@ -1,4 +1,5 @@
-"""Past calls under the wishes of today: only what comes out differently is written."""
+"""Past calls under the wishes of today, with what people put right in their words: only what comes out differently is
+written."""
 
 from __future__ import annotations
 
@@ -6,10 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from analytics import wishes as sides
+from analytics.corrected import as_heard
 from analytics.meaning.record import Heard, meaning
 from analytics.queries.heard import Which
 from pbx_core.domain.model import Model
-from pbx_core.domain.records import MeaningRecord, TranscriptRecord, TurnsRecord
+from pbx_core.domain.records import MeaningRecord, TranscriptEditRecord, TranscriptRecord, TurnsRecord
+
+Changes = Callable[[str, str], list[TranscriptEditRecord]]  # of a tenant's recording, in order
 
 
 @dataclass
@@ -24,12 +28,14 @@ def again(
     found: Iterable[tuple[Which, TurnsRecord, TranscriptRecord, MeaningRecord | None]],
     model: Model,
     write: Callable[[MeaningRecord], None],
+    changes: Changes,
 ) -> Tally:
-    """Apply the model's wishes to each recording."""
+    """Apply the model's wishes to each recording as its transcript stands."""
     tally = Tally()
     for which, turns, transcript, known in found:
         agent, direction = sides.sides(model.book.extensions, which.caller_number, which.callee_number)
-        record = meaning(Heard(transcript, turns, agent, direction, which.queue), model.speech)
+        standing = as_heard(transcript, changes(transcript.tenant_id, transcript.recording_id))
+        record = meaning(Heard(standing, turns, agent, direction, which.queue), model.speech)
         tally.seen += 1
         if record != known:
             write(record)

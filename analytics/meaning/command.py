@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import click
@@ -31,6 +32,7 @@ def command(data: Path, domain: str, days: int) -> None:
     from analytics import queries
     from analytics.meaning.again import again
     from analytics.queries.heard import each, heard
+    from analytics.remade import changes
 
     db = open_db(data)
     owner = tenant_of(db, domain)
@@ -51,7 +53,7 @@ def command(data: Path, domain: str, days: int) -> None:
         scope = queries.Scope(owner.tenant_id)
         found = heard(reader, scope, clock.now() - timedelta(days=days), clock.now())
         with click.progressbar(found, label=f"{len(found)} recordings", file=sys.stderr) as each_one:
-            tally = again(each(reader, scope, each_one), model, write)
+            tally = again(each(reader, scope, each_one), model, write, partial(changes, db))
     finally:
         journal.sync()
         journal.close()

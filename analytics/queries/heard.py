@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from analytics.queries.detail import parts
 from analytics.queries.reader import Reader
-from analytics.queries.types import Scope, period
+from analytics.queries.types import BEGINNING, END, Scope, period
 from pbx_core.domain.records import MeaningRecord, TranscriptRecord, TurnsRecord
 
 _HEARD = """
@@ -19,6 +20,7 @@ _HEARD = """
     LEFT JOIN lk.main.recording AS r
       ON r.tenant_id = $tenant_id AND r.call_id = t.call_id AND r.recording_id = t.recording_id
     WHERE t.tenant_id = $tenant_id AND t.status IN ('done', 'empty', 'unsupported')
+      AND ($call_id IS NULL OR t.call_id = $call_id) AND ($recording_id IS NULL OR t.recording_id = $recording_id)
     ORDER BY c.started_at DESC, t.recording_id
 """
 
@@ -36,7 +38,17 @@ class Which:
 
 def heard(reader: Reader, scope: Scope, since: datetime, until: datetime) -> list[Which]:
     """Those of a period, the newest calls first."""
-    return [Which(**{**r, "queue": r["queue"] or ""}) for r in reader.rows(_HEARD, period(scope, since, until))]
+    return _which(reader, {**period(scope, since, until), "call_id": None, "recording_id": None})
+
+
+def one(reader: Reader, scope: Scope, call_id: str, recording_id: str) -> list[Which]:
+    """That recording; nothing when the scope does not have it, or it was not listened to."""
+    values = period(scope, BEGINNING, END)
+    return _which(reader, {**values, "call_id": call_id, "recording_id": recording_id})
+
+
+def _which(reader: Reader, values: dict[str, Any]) -> list[Which]:
+    return [Which(**{**r, "queue": r["queue"] or ""}) for r in reader.rows(_HEARD, values)]
 
 
 def each(

@@ -16,7 +16,7 @@ from dashboard.web.answers import Signed, Writing, answer, no_call, problem
 from dashboard.web.context import Context
 from pbx_core.domain import records
 from pbx_core.domain.records import Party
-from pbx_core.store import audit, edits
+from pbx_core.store import audit, edits, jobs
 from pbx_core.store.edits import Edit, EditKind, Overtaken, Place
 
 
@@ -68,6 +68,8 @@ def routes(api: FastAPI, context: Context) -> None:
         except Overtaken as error:
             now = as_json(transcripts.readable(context, session, error.now)) if error.now else None
             return answer({"error": error.error_id, "message": str(error), "now": now}, error.status)
+        again = {"call_id": call_id, "recording_id": body.recording_id}
+        jobs.enqueue(context.db, context.clock, "meaning", made.record.edit_id, session.tenant_id, again, jobs.URGENT)
         audit.note_once(
             context.db,
             context.clock,

@@ -16,14 +16,16 @@ from analytics import queries
 from analytics.meaning.command import command as meaning_command
 from analytics.meaning.record import Heard, meaning
 from analytics.queries import CallFilter, Scope, topics
+from analytics.remade import Remaker
 from ingest import command
 from pbx_core.clock import SystemClock
 from pbx_core.domain.model import Model
 from pbx_core.domain.model_speech import Speech, SpeechRule, Tracker
 from pbx_core.domain.records import Disposition, MeaningRecord, Party
+from pbx_core.domain.terms import reference
 from pbx_core.feed import Journal
 from pbx_core.settings import Settings, load
-from pbx_core.store import directory, engine, models
+from pbx_core.store import directory, edits, engine, jobs, models
 from tests.support import facts
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -164,3 +166,39 @@ def test_topics_compare_two_weeks_of_one_tenant(place: Place) -> None:
     assert topics.rising(place.reader, Scope(place.acme.tenant_id), later, ["Mrs Leaks"]).topics == []
     assert topics.rising(place.reader, Scope(place.birch.tenant_id), later).of == {}
     assert topics.rising(place.reader, Scope(place.acme.tenant_id, "103"), later).of == {}
+
+
+def test_what_people_put_right_counts_within_seconds_and_once(place: Place) -> None:
+    """A refund that the engine did not hear is written into the transcript: the tracker finds it, at its second."""
+    clock, acme = SystemClock(), place.acme
+    models.apply(place.db, clock, acme.tenant_id, Model(speech=WISHES), "test", "")
+    call = place.calls[2]
+    assert call.transcript
+    said = call.transcript.utterances[0]
+    author = directory.add_person(
+        place.db, clock, acme.tenant_id, "anna@acme.test", "Anna", "manager", "correct horse battery"
+    )
+    spot = edits.Place(
+        call.cdr.call_id, call.transcript.recording_id, edits.EditKind.TEXT, reference(said.utterance_id, said.text),
+        said.party,
+    )  # fmt: skip
+    edit = edits.add(place.db, clock, acme.tenant_id, author.person_id, spot, "the refund has arrived", "", "k" * 32)
+    about = {"call_id": call.cdr.call_id, "recording_id": call.transcript.recording_id}
+    for _ in range(2):  # the browser may send it twice
+        jobs.enqueue(place.db, clock, "meaning", edit.record.edit_id, acme.tenant_id, about, jobs.URGENT)
+    jobs.enqueue(place.db, clock, "meaning", "of another tenant", place.birch.tenant_id, about, jobs.URGENT)
+    journal = Journal(place.settings.journal_dir, "transcribe-1", clock)
+    remaker = Remaker(place.settings, place.db, clock, journal, "transcribe-1")
+    while remaker.step():
+        pass
+    remaker.close()
+    journal.close()
+    assert jobs.counts(place.db, "meaning") == {"done": 2}
+    command.load_all(command.Loop(place.settings, clock, place.db))
+    detail = queries.call(place.reader, Scope(acme.tenant_id), call.cdr.call_id)
+    assert detail and detail.meaning and detail.transcript
+    (hit,) = detail.meaning.hits
+    assert (hit.name, hit.quote) == ("refund", "refund")
+    assert said.start_s <= hit.start_s <= said.end_s
+    assert detail.transcript.utterances[0].text == said.text, "what the engine heard is kept"
+    assert queries.call(place.reader, Scope(place.birch.tenant_id), call.cdr.call_id) is None
