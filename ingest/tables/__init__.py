@@ -14,6 +14,7 @@ from typing import Any
 
 from ingest import terms
 from ingest.tables.calls import CALL, CALL_EVENT, LEG
+from ingest.tables.conversations import CONVERSATION, CONVERSATION_CALL
 from ingest.tables.exchange import INFORM, QUEUE_EVENT
 from ingest.tables.imports import IMPORT_ORPHAN, IMPORT_RUN
 from ingest.tables.meaning import EXTRACT, ITEM_HEARD, MEANING, PARTY_MEANING, TRACKER_HIT
@@ -68,7 +69,8 @@ FAMILIES: dict[str, Family] = {
 TABLES: tuple[Table, ...] = (
     CALL, LEG, CALL_EVENT, RECORDING, RECORDING_GONE, TURNS, PARTY_TURNS, TRANSCRIPT, UTTERANCE, UTTERANCE_TERM,
     TRANSCRIPT_EDIT, MEANING, PARTY_MEANING, TRACKER_HIT, ITEM_HEARD, EXTRACT, REDACTION, REDACTED_SPAN, COMMENT,
-    QUEUE_EVENT, INFORM, IMPORT_RUN, IMPORT_ORPHAN, REJECT, INGEST_OFFSET,
+    QUEUE_EVENT, INFORM, IMPORT_RUN, IMPORT_ORPHAN, CONVERSATION, CONVERSATION_CALL,
+    REJECT, INGEST_OFFSET,
 )  # fmt: skip
 
 FACTS = tuple(t for t in TABLES if t not in (REJECT, INGEST_OFFSET))
