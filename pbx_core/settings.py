@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,6 +117,10 @@ class Settings(BaseSettings):
     # web
     web_host: str = Field(default="127.0.0.1", description="address of the dashboard")
     web_port: Port = Field(default=8501, description="port of the dashboard")
+    web_url: str = Field(
+        default="",
+        description="how people reach the dashboard, for links in mails and exports; empty: its host and port",
+    )
     web_https: bool = Field(default=False, description="behind TLS: cookies get Secure")
     session_idle_s: int = Field(default=8 * 3600, description="signed out after so long without a request")
     login_failures_max: int = Field(default=5, description="bad sign-ins per address and account per window")
@@ -133,7 +138,20 @@ class Settings(BaseSettings):
         default=600, description="the phone that used it may fetch again for so long: it restarts while it sets up"
     )
 
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(), description="private networks that webhooks may reach all the same, there over http too; none"
+    )
+    webhook_tls_ca: Path | None = Field(
+        default=None, description="PEM authorities trusted for the receivers of webhooks; none: system's"
+    )
+
     log_level: str = Field(default="INFO")
+
+    @property
+    def web_address(self) -> str:
+        """The dashboard's address without a slash at its end."""
+        scheme = "https" if self.web_https else "http"
+        return self.web_url.rstrip("/") or f"{scheme}://{self.web_host}:{self.web_port}"
 
     # places; nothing else in the project spells these names
     @property

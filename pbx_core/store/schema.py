@@ -458,6 +458,7 @@ webhook_endpoint = sa.Table(
     sa.Column("paused_until", sa.Float, nullable=False, server_default="0"),
     sa.Column("old_secret_until", sa.Float),  # after a change of the secret both sign until then
     sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),  # added or enabled: what became known before is not told
     sa.Column("changed_at", sa.Float, nullable=False),
 )
 

@@ -41,6 +41,8 @@ def fixed_processes(transcribers: int) -> list[ProcessSpec]:
 
 LISTENER = ProcessSpec("listen", ("listen", "--idle", "60"), 3, on_demand=True)  # while somebody reads a running call
 
+TELLER = ProcessSpec("webhooks", ("webhook", "deliver"), 5, on_demand=True)  # while somebody is to be told
+
 
 def worker(slot: int) -> ProcessSpec:
     """The worker of a slot."""

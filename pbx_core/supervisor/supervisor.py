@@ -16,7 +16,7 @@ from pbx_core import log
 from pbx_core.clock import Clock
 from pbx_core.errors import ConfigError
 from pbx_core.settings import Settings
-from pbx_core.store import following, services
+from pbx_core.store import endpoints, following, services
 from pbx_core.supervisor import plan
 from pbx_core.supervisor.child import Child
 
@@ -101,6 +101,7 @@ class Supervisor:
             self._board_read = time.monotonic()
             self._grow()
             self._listen()
+            self._tell()
             self._watch_disk()
 
     def _grow(self) -> None:
@@ -141,6 +142,16 @@ class Supervisor:
                 self._add(plan.LISTENER)
         except sa.exc.OperationalError as error:
             _log.warning("not known whether somebody reads along", extra={"reason": str(error.orig)})
+
+    def _tell(self) -> None:
+        """Webhooks are sent while there is an endpoint."""
+        if any(c.spec is plan.TELLER for c in self._children):
+            return
+        try:
+            if endpoints.any_active(self._db):
+                self._add(plan.TELLER)
+        except sa.exc.OperationalError as error:
+            _log.warning("not known whether there are webhooks", extra={"reason": str(error.orig)})
 
     def _watch_disk(self) -> None:
         """Say once when space runs low, and once when there is enough again."""

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("paused_until", sa.Float(), server_default="0", nullable=False),
         sa.Column("old_secret_until", sa.Float(), nullable=True),
         sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("since", sa.Float(), nullable=False),
         sa.Column("changed_at", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
         sa.PrimaryKeyConstraint("tenant_id", "endpoint_id"),

@@ -1,0 +1,155 @@
+"""Gathers events into the outbox: from the journals line by line, and from sources that look at more than a line. How
+far a journal is read is written down with the events, in one transaction: a kill at any moment loses nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
+
+import sqlalchemy as sa
+
+from pbx_core import feed, log
+from pbx_core.clock import Clock
+from pbx_core.domain import records
+from pbx_core.settings import Settings
+from pbx_core.store import outbox, services
+from pbx_core.store.endpoints import Endpoint
+from pbx_core.store.outbox import Event, Read
+from pbx_core.store.schema import live_call
+from pbx_core.webhooks import facts, retry
+from pbx_core.webhooks.facts import Source
+
+SOURCES = "callbench.webhook_facts"  # entry points
+READ_BYTES = 4 * 1024 * 1024  # of one segment in one round
+SOURCE_EVERY_S = 5.0
+TIDY_EVERY_S = 600.0
+BACK = timedelta(hours=48)  # so far back a source is asked: this process may have been away
+SETTLED = timedelta(seconds=5)  # a line written so long before ingest's last round is in the warehouse
+LIVE_SEEN = timedelta(seconds=2)  # calls under way are looked at more often than that
+NUMBER_DIGITS = 9  # two writings of one number end with the same digits
+
+_log = log.get(__name__)
+
+
+def load_sources(settings: Settings) -> list[Source]:
+    """Of other packages; this one imports none of them."""
+    points = sorted(entry_points(group=SOURCES), key=lambda point: point.name)
+    return [point.load()(settings) for point in points]
+
+
+class Collector:
+    """Of one process."""
+
+    def __init__(self, settings: Settings, db: sa.Engine, clock: Clock, sources: Sequence[Source]) -> None:
+        self._settings = settings
+        self._db = db
+        self._clock = clock
+        self._sources = sources
+        self._reads = outbox.offsets(db)
+        self._asked_at = self._tidied_at = float("-inf")
+        self._began = clock.now()
+        self._on_the_line: dict[tuple[str, str], datetime] = {}  # tenant, number's end → when it was last in a call
+
+    def round(self, endpoints: Sequence[Endpoint]) -> int:
+        """Everything new that one of them wants; how many deliveries that made."""
+        if not endpoints:
+            return 0
+        made = self._journals(endpoints)
+        if any(not source.types.isdisjoint(e.events) for source in self._sources for e in endpoints):
+            self._note_live(self._clock.now())
+        now = self._clock.monotonic()
+        if now - self._asked_at >= SOURCE_EVERY_S:
+            self._asked_at = now
+            made += self._ask(endpoints)
+        if now - self._tidied_at >= TIDY_EVERY_S:
+            self._tidied_at = now
+            outbox.tidy(self._db, self._clock.now().timestamp(), retry.GIVE_UP_S)
+        return made
+
+    def _journals(self, endpoints: Sequence[Endpoint]) -> int:
+        since = min(e.since for e in endpoints)
+        wanted = frozenset().union(*(e.events for e in endpoints))
+        made = 0
+        for segment in feed.segments(self._settings.journal_dir):
+            read = self._reads.get(segment) or Read(segment, 0, False)
+            if read.complete:
+                continue
+            state = (self._settings.journal_dir / segment).stat()
+            if state.st_size > read.position and state.st_mtime >= since:
+                made += self._read(read, state.st_size, endpoints, wanted)
+        return made
+
+    def _read(self, start: Read, size: int, endpoints: Sequence[Endpoint], wanted: frozenset[str]) -> int:
+        found: list[Event] = []
+        position, closed = start.position, False
+        for line in feed.read(self._settings.journal_dir, start.segment, start.position, READ_BYTES):
+            position = line.end
+            closed = line.raw.startswith(b'{"kind":"closed"')
+            try:
+                found += facts.of_line(line.raw, wanted)
+            except (ValueError, TypeError) as error:  # ingest keeps it among the rejects
+                extra = {"segment": line.segment, "offset": line.offset, "reason": str(error)[:200]}
+                _log.warning("journal line not understood", extra=extra)
+        if position == start.position:
+            return 0
+        read = Read(start.segment, position, closed and position >= size)
+        made = outbox.put(self._db, found, endpoints, self._clock.now().timestamp(), read)
+        self._reads[start.segment] = read
+        return made
+
+    def _ask(self, endpoints: Sequence[Endpoint]) -> int:
+        """What the sources know of each tenant. Of a number that is just now in a call nothing is told: what becomes of
+        that call may change it."""
+        complete = self._complete_until()
+        if complete is None or complete < self._began:  # calls that ended just before are not known to have been
+            return 0
+        now = self._clock.now()
+        made = 0
+        for source in self._sources:
+            takers = [e for e in endpoints if not source.types.isdisjoint(e.events)]
+            for tenant_id in dict.fromkeys(e.tenant_id for e in takers):
+                own = min(e.since for e in takers if e.tenant_id == tenant_id)
+                since = max(datetime.fromtimestamp(own, UTC), now - BACK)
+                told = source.facts(tenant_id, since, complete)
+                events = [
+                    facts.event(fact, fact.occurred_at.timestamp())
+                    for fact in told
+                    if not self._talks(tenant_id, str(fact.data.get("outside_number", "")), complete)
+                ]
+                made += outbox.put(self._db, events, takers, now.timestamp())
+        return made
+
+    def _complete_until(self) -> datetime | None:
+        """Every line written before is in the warehouse; None while ingest is away or behind."""
+        board = {s.name: s for s in services.all_services(self._db)}
+        ingest = board.get("ingest")
+        if ingest is None or not ingest.alive(self._clock.now().timestamp()):
+            return None
+        last = ingest.detail.get("last_round")
+        if not last or ingest.detail.get("backlog") or ingest.detail.get("problem"):
+            return None
+        return records.parse_iso(str(last)) - SETTLED
+
+    def _note_live(self, now: datetime) -> None:
+        with self._db.connect() as connection:
+            rows = connection.execute(sa.select(live_call.c.tenant_id, live_call.c.detail)).all()
+        for row in rows:
+            for end in _numbers(json.loads(row.detail)):
+                self._on_the_line[(row.tenant_id, end)] = now
+        self._on_the_line = {key: at for key, at in self._on_the_line.items() if now - at < BACK}
+
+    def _talks(self, tenant_id: str, number: str, complete: datetime) -> bool:
+        """Whether the number is in a call, or was in one whose record may not be in the warehouse yet."""
+        at = self._on_the_line.get((tenant_id, _end(number)))
+        return at is not None and at >= complete - LIVE_SEEN
+
+
+def _numbers(detail: dict[str, object]) -> Iterable[str]:
+    return filter(None, (_end(str(detail.get(name) or "")) for name in ("caller", "callee")))
+
+
+def _end(number: str) -> str:
+    return re.sub(r"[^0-9]", "", number)[-NUMBER_DIGITS:]
