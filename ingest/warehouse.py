@@ -103,7 +103,7 @@ def attach(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_o
     damaged."""
     con = duckdb.connect()
     for name in ("sqlite_scanner", "ducklake"):
-        con.execute(f"LOAD {_quoted(_extension(name))}")
+        con.execute(f"LOAD {_quoted(extension(name))}")
     con.execute("SET TimeZone='UTC'")
     with suppress(duckdb.InvalidInputException):  # refused in a notebook, where no bar is drawn anyway
         con.execute("SET enable_progress_bar=false")  # it would write to stdout on a slow machine
@@ -121,7 +121,7 @@ def attach(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_o
     return con
 
 
-def _extension(name: str) -> str:
+def extension(name: str) -> str:
     """Path of an extension's binary in its pip package; ConfigError when the versions do not fit."""
     path = files(f"duckdb_extension_{name}") / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
     if not path.is_file():
