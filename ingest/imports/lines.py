@@ -78,8 +78,6 @@ def _table(data: bytes, number: int) -> pa.Table:
     text = _text(data, ends)
     if long.any():
         text = pc.if_else(pa.array(long), pa.scalar("", pa.string()), text)
-    if b"\0" in data:
-        text = pc.replace_substring(text, "\0", "")
     return pa.table({"line": pa.array(np.arange(number, number + len(ends), dtype=np.int64)), "text": text}, _SCHEMA)
 
 
@@ -89,8 +87,13 @@ def _text(data: bytes, ends: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.A
     with_newline = pa.Array.from_buffers(
         pa.binary(), len(ends), [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(data)]
     )
-    raw = pc.binary_slice(with_newline, 0, -1)
+    return strings(pc.binary_slice(with_newline, 0, -1))
+
+
+def strings(raw: pa.Array) -> pa.Array:
+    """Binary values as text, each decoded() where not all are UTF-8; NUL bytes are taken away."""
     try:
-        return raw.cast(pa.string())
+        text = raw.cast(pa.string())
     except pa.ArrowInvalid:
-        return pa.array([decoded(line) for line in raw.to_pylist()], pa.string())
+        text = pa.array([None if value is None else decoded(value) for value in raw.to_pylist()], pa.string())
+    return pc.replace_substring(text, "\0", "") if pc.any(pc.match_substring(text, "\0")).as_py() else text
