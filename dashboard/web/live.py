@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from dashboard.web import access
 from dashboard.web.answers import Signed, Writing, answer, no_call, problem
@@ -22,6 +23,12 @@ from pbx_core.store.sessions import Session
 STARTING = "The speech recognition is starting. The first words come within some seconds."
 SHOWN = ("caller", "caller_name", "callee", "direction", "since", "answered_by", "queue", "paused")
 _ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Switch(BaseModel):
+    """Whether words are taken from the call: while it runs and, for all of it, afterwards."""
+
+    on: bool
 
 
 @dataclass(frozen=True)
@@ -52,13 +59,33 @@ def routes(api: FastAPI, context: Context) -> None:
         call = _find(context, session, call_id)
         if call is None:
             return no_call()
-        about = {"call": _as_json(context, session, call), "now": records.iso(context.clock.now())}
+        about = {
+            "call": _as_json(context, session, call),
+            "now": records.iso(context.clock.now()),
+            "may_switch": access.may_hurry(session),
+        }
         if (why := obstacle(context, session, call)) is not None:
             return answer({**about, "state": why.word, "sentence": why.sentence, "key": "", "lines": []})
         text = livetext.read(context.settings.live_dir, session.tenant_id, call.detail["recording_id"])
         if text is None:
             return answer({**about, "state": "starting", "sentence": STARTING, "key": "", "lines": []})
         return answer({**about, **_since(text, key, after)})
+
+    @api.post("/live/{call_id}/transcription")
+    def switch(session: Writing, call_id: str, body: Switch) -> JSONResponse:
+        if _find(context, session, call_id) is None:
+            return no_call()
+        if not access.may_hurry(session):
+            return problem(403, "may_not_switch", "Your role reads along; owners and managers switch words off.")
+        who = (session.tenant_id, session.person_id)
+        if body.on:
+            changed = jobcontrol.allow(context.db, session.tenant_id, call_id)
+        else:
+            changed = jobcontrol.forbid(context.db, context.clock, session.tenant_id, call_id, session.person_id)
+        if changed:
+            action = "transcription_on" if body.on else "transcription_off"
+            audit.note(context.db, context.clock, *who, action, call_id, session.token_sha256)
+        return answer({"transcription": body.on})
 
     @api.post("/live/{call_id}/look")
     def look(session: Writing, call_id: str) -> JSONResponse:
@@ -83,7 +110,9 @@ def obstacle(context: Context, session: Session, call: Call) -> Obstacle | None:
     if never := sorted({*call.extensions, *_numbers(call)} & set(model.speech.never)):
         return Obstacle("off", f"Transcription is off for extension {never[0]}.")
     if jobcontrol.forbidden(context.db, session.tenant_id, call.call_id):
-        return Obstacle("off", "Transcription was switched off for this call.")
+        return Obstacle(
+            "private", "Transcription was switched off for this call: no words are taken from it, now or later."
+        )
     if session.hide is not None and session.hide.any:
         return Obstacle(
             "hidden",

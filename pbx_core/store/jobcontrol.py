@@ -145,11 +145,11 @@ def paused(engine: sa.Engine, kind: str) -> dict[str, datetime]:
         return {row.tenant_id: datetime.fromtimestamp(row.paused_at, UTC) for row in connection.execute(statement)}
 
 
-def forbid(engine: sa.Engine, clock: Clock, tenant_id: str, call_id: str, by: str) -> None:
-    """Nobody shall read this call, which may still run: no words are taken from it from now on."""
+def forbid(engine: sa.Engine, clock: Clock, tenant_id: str, call_id: str, by: str) -> bool:
+    """Nobody shall read this call, which may still run: no words are taken from it from now on. False: so it was."""
     values = {"tenant_id": tenant_id, "call_id": call_id, "by": by, "at": clock.now().timestamp()}
     with engine.begin() as connection:
-        connection.execute(insert(untranscribed_call).values(values).on_conflict_do_nothing())
+        return connection.execute(insert(untranscribed_call).values(values).on_conflict_do_nothing()).rowcount == 1
 
 
 def allow(engine: sa.Engine, tenant_id: str, call_id: str) -> bool:

@@ -38,7 +38,7 @@ class Page {
     this.skew = 0; // milliseconds that the server's clock is ahead
     this.list = el("ul", { class: "running", "aria-label": "Running calls" });
     this.empty = el("p", { class: "note", role: "status" }, el("span", { class: "spinner" }), "Looking for calls …");
-    this.words = new Words(() => this.#open(""));
+    this.words = new Words(() => this.#open(""), (on) => this.#switch(on));
     this.beside = el("div", { class: "card none" }, el("p", { class: "soft" }, "Open a call to read along."));
     this.columns = el("div", { class: "live" }, el("section", { class: "calls-now", "aria-label": "Calls now" }, this.empty, this.list), el("div", { class: "opened" }, this.words.node, this.beside));
     fill(root, this.columns);
@@ -113,6 +113,17 @@ class Page {
       await write("POST", `/api/live/${callId}/look`);
     } catch {
       /* the words say why there are none; a lost request is made up for by the next */
+    }
+  }
+
+  async #switch(on) {
+    const callId = this.callId;
+    try {
+      await write("POST", `/api/live/${callId}/transcription`, { body: { on } });
+      await this.#fetchWords();
+      if (on) await this.#look();
+    } catch (error) {
+      if (callId === this.callId) this.words.say(error.message);
     }
   }
 

@@ -8,8 +8,9 @@ const NEAR_PX = 48; // so near to the end the reader is at the end
 const BEHIND_S = 10; // more than this is said
 
 export class Words {
-  /** back() is called when the reader wants the list again. */
-  constructor(back) {
+  /** back() is called when the reader wants the list again, switched(on) when words of the call shall be taken or not. */
+  constructor(back, switched) {
+    this.private = el("button", { type: "button", class: "quiet", hidden: true, onclick: () => switched(this.private.dataset.on === "true") });
     this.note = el("p", { class: "note", role: "status" });
     this.head = el("h2", {});
     this.tongue = el("span", { class: "soft" });
@@ -21,7 +22,7 @@ export class Words {
     this.node = el(
       "section",
       { class: "card spoken", "aria-label": "Words of the call" },
-      el("div", { class: "head" }, el("button", { class: "tool back", type: "button", title: "All running calls (Esc)", "aria-label": "All running calls", onclick: back }, icon("left")), this.head, el("span", { class: "stretch" }), this.tongue),
+      el("div", { class: "head" }, el("button", { class: "tool back", type: "button", title: "All running calls (Esc)", "aria-label": "All running calls", onclick: back }, icon("left")), this.head, el("span", { class: "stretch" }), this.tongue, this.private),
       this.note,
       this.box,
       this.jump,
@@ -41,6 +42,7 @@ export class Words {
     this.note.hidden = false;
     this.jump.hidden = true;
     this.box.hidden = true;
+    this.private.hidden = true;
   }
 
   /** What the server answered. */
@@ -57,13 +59,14 @@ export class Words {
     fill(this.now, found.lines.filter((l) => !l.number).map((l) => this.#line(l)));
     this.box.hidden = !this.log.childElementCount && !this.now.childElementCount;
     this.#say(found);
+    this.#switch(found);
     if (this.stuck) this.newest();
     else this.jump.hidden = at === this.#mark() && this.jump.hidden;
   }
 
   /** The server no longer has the call. */
   ended(callId) {
-    this.over = true;
+    this.over = this.private.hidden = true;
     this.now.replaceChildren();
     const seen = this.head.childNodes.length > 0;
     fill(
@@ -123,6 +126,16 @@ export class Words {
       el("div", { class: "who" }, el("span", { class: "name", title: this.who[callers ? "caller" : "callee"] }, callers ? "Caller" : "Callee"), el("span", { class: "at" }, clock(line.start_s))),
       el("p", {}, line.text),
     );
+  }
+
+  /** Off: what was read along so far goes from the page, too. */
+  #switch({ state, may_switch }) {
+    const off = state === "private";
+    this.private.hidden = !may_switch || (state === "off" || state === "hidden");
+    this.private.dataset.on = String(off);
+    this.private.textContent = off ? "Take words again" : "Take no words from this call";
+    if (off) for (const node of [this.log, this.now]) node.replaceChildren();
+    if (off) this.box.hidden = true;
   }
 
   #say({ state, sentence, behind_s, call }) {

@@ -19,7 +19,7 @@ from pbx_core.domain.records import Party
 from pbx_core.store import directory, following, jobcontrol, livetext, models, presence, sessions
 from pbx_core.store.livetext import Line, LiveText, State
 from pbx_core.store.presence import CallRow
-from pbx_core.store.schema import followed_call, live_call, person
+from pbx_core.store.schema import audit, followed_call, live_call, person
 from tests.support.web import csrf
 
 CALL, OTHER, RECORDING = "1" * 32, "2" * 32, "5" * 32
@@ -118,6 +118,27 @@ def test_words_are_sent_once_and_the_unfinished_always(browser, context: Context
     assert again["key"] != first["key"] and len(again["lines"]) == 3
 
 
+def test_a_manager_switches_the_words_of_one_call_off_and_on_again(browser, context: Context, town) -> None:
+    run(context, town.acme)
+    heard(context, town.acme)
+    manager, path = browser("manager@acme.test"), f"/api/live/{CALL}/transcription"
+    assert manager.get(f"/api/live/{CALL}").json()["may_switch"]
+    for _ in range(2):
+        assert manager.post(path, json={"on": False}, headers=csrf(manager)).json() == {"transcription": False}
+        assert manager.get(f"/api/live/{CALL}").json()["state"] == "private"
+    for who, status in (("analyst@acme.test", 403), ("owner@birch.test", 404)):
+        client = browser(who)
+        assert client.post(path, json={"on": True}, headers=csrf(client)).status_code == status
+    assert jobcontrol.forbidden(context.db, town.acme.tenant_id, CALL)
+    assert manager.post(path, json={"on": True}, headers=csrf(manager)).json() == {"transcription": True}
+    assert manager.get(f"/api/live/{CALL}").json()["state"] == "listening"
+    with context.db.connect() as connection:
+        noted = list(
+            connection.execute(sa.select(audit.c.action).where(audit.c.action.like("transcription_o%"))).scalars()
+        )
+    assert sorted(noted) == ["transcription_off", "transcription_on"]
+
+
 def test_looking_follows_the_call_and_is_written_down(browser, context: Context, town) -> None:
     run(context, town.acme)
     one, two = browser("manager@acme.test"), browser("owner@acme.test")
@@ -136,7 +157,7 @@ def test_looking_follows_the_call_and_is_written_down(browser, context: Context,
     [
         ("tenant", "off", "Transcription is off for your organisation"),
         ("extension", "off", "Transcription is off for extension 101"),
-        ("call", "off", "switched off for this call"),
+        ("call", "private", "switched off for this call"),
         ("hidden", "hidden", "hides numbers or names"),
         ("unrecorded", "not_recorded", "not recorded, so there is nothing to follow"),
         ("ringing", "waiting", "begin when two people talk"),
