@@ -1,0 +1,136 @@
+"""The totals of a question: from the rollups where they can answer, else from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from analytics.metrics import render
+from analytics.metrics.facts import DIMENSIONS, FACTS
+from analytics.metrics.totals import BY_NAME
+from analytics.metrics.types import Grain, How, Total
+from analytics.queries.asked import Asked
+from analytics.queries.reader import Reader
+
+# The calls and conversations that count. An extension's conversations are those with a call of his, however late.
+CALLS = "c AS (SELECT * FROM scoped($tenant_id, $extension, $since, $until))"
+CONVERSATIONS = """v AS (
+    SELECT * FROM lk.main.conversation AS v
+    WHERE v.tenant_id = $tenant_id AND v.started_at >= $since AND v.started_at < $until
+      AND ($extension IS NULL OR v.conversation_id IN (
+        SELECT k.conversation_id FROM lk.main.conversation_call AS k
+        WHERE k.tenant_id = $tenant_id AND k.call_id IN (
+            SELECT s.call_id FROM scoped($tenant_id, $extension, $since, TIMESTAMPTZ '9999-01-01 00:00:00+00') AS s))))
+"""
+# calls in progress: those, too, that began before
+IN_PROGRESS = """c AS (
+    SELECT * FROM scoped($tenant_id, $extension, $since - INTERVAL {longest} HOUR, $until)
+)""".replace("{longest}", str(render.LONGEST_H))
+
+_ROWS = "WITH {source} SELECT {key} AS key, {totals} FROM ({facts}) WHERE {condition} GROUP BY 1"
+_HOURS = """
+    SELECT {key} AS key, {totals} FROM lk.main.rollup_hour
+    WHERE tenant_id = $tenant_id AND hour >= $since AND hour < $until AND cut = $cut AND grain IN ({grains})
+      AND {condition}
+    GROUP BY 1
+"""
+_LINES = """
+    SELECT {key} AS key, {totals} FROM lk.main.rollup_line
+    WHERE tenant_id = $tenant_id AND hour >= $since AND hour < $until AND {condition} GROUP BY 1
+"""
+_LINES_NOW = "WITH {source} SELECT {key} AS key, {totals} FROM ({lines}) WHERE {condition} GROUP BY 1"
+_COMBINE = {How.SUM: "sum", How.MAX: "max", How.MIN: "min", How.DISTINCT: "sum"}
+
+
+def totals(reader: Reader, ask: Asked, names: Sequence[str]) -> pd.DataFrame:
+    """Columns key (one row with None unless the question has `by`) and one per total; missing ones are NaN. Totals
+    that a question cannot have (calls at once, by agent) are left out."""
+    wanted = [BY_NAME[name] for name in names]
+    parts: list[pd.DataFrame] = []
+    lines = [t for t in wanted if t.grain is Grain.HOUR]
+    if lines and {*ask.where, ask.by}.isdisjoint({*DIMENSIONS} - {"trunk_id"}):
+        parts += _at_once(reader, ask, lines)
+    distinct = [t for t in wanted if t.how is How.DISTINCT]
+    plain = [t for t in wanted if t.grain is not Grain.HOUR and t.how is not How.DISTINCT]
+    cut = ask.cut
+    hours = ask.hours() if cut is not None else None
+    if cut is not None and hours is not None:
+        parts += _by_hours(reader, hours, plain, cut)
+        for edge in ask.edges():
+            parts += _by_rows(reader, edge, plain)
+        parts += _by_rows(reader, ask, distinct)
+    else:
+        parts += _by_rows(reader, ask, [*plain, *distinct])
+    return _together(ask, parts, wanted)
+
+
+def _by_rows(reader: Reader, ask: Asked, wanted: Sequence[Total]) -> list[pd.DataFrame]:
+    out = []
+    for grain in dict.fromkeys(t.grain for t in wanted):
+        chosen = [t for t in wanted if t.grain is grain]
+        sql = _filled(_ROWS, ask, "started_at", ", ".join(f"{render.over_rows(t)} AS {t.name}" for t in chosen))
+        sql = sql.replace("{source}", source(grain)).replace("{facts}", FACTS[grain])
+        out.append(reader.frame(sql, ask.parameters))
+    return out
+
+
+def _by_hours(reader: Reader, ask: Asked, wanted: Sequence[Total], cut: str) -> list[pd.DataFrame]:
+    if not wanted:
+        return []
+    sql = _filled(_HOURS, ask, "hour", ", ".join(f"{render.over_hours(t)} AS {t.name}" for t in wanted))
+    grains = ", ".join(f"'{grain}'" for grain in dict.fromkeys(t.grain for t in wanted))
+    return [reader.frame(sql.replace("{grains}", grains), {**ask.rolled_parameters, "cut": cut})]
+
+
+def _at_once(reader: Reader, ask: Asked, wanted: Sequence[Total]) -> list[pd.DataFrame]:
+    """Calls in progress, of all lines or of each trunk."""
+    text = ", ".join(f"{render.over_rows(t)} AS {t.name}" for t in wanted)
+    line = {"trunk_id": "line"}
+    condition = ask.condition(line)
+    if "trunk_id" not in ask.where and ask.by != "trunk_id":
+        condition += " AND line = ''"
+    rolled = ask.cut is not None
+    hours = ask.hours() if rolled else None
+    out = []
+    if hours is not None:
+        out.append(reader.frame(_lined(_LINES, ask, condition, text), hours.rolled_parameters))
+    for part in ask.edges() if rolled else [ask]:
+        sql = _lined(_LINES_NOW, ask, condition, text).replace("{source}", IN_PROGRESS)
+        out.append(reader.frame(sql.replace("{lines}", render.lines("$since", "$until")), part.parameters))
+    return out
+
+
+def source(grain: Grain) -> str:
+    """The CTE that a grain's facts are built on."""
+    return CONVERSATIONS if grain is Grain.CONVERSATION else CALLS
+
+
+def _filled(sql: str, ask: Asked, at: str, totals_: str) -> str:
+    return sql.replace("{key}", ask.key(at)).replace("{totals}", totals_).replace("{condition}", ask.condition())
+
+
+def _lined(sql: str, ask: Asked, condition: str, totals_: str) -> str:
+    key = "line" if ask.by == "trunk_id" else ask.key("hour")
+    return sql.replace("{key}", key).replace("{totals}", totals_).replace("{condition}", condition)
+
+
+def _together(ask: Asked, parts: Sequence[pd.DataFrame], wanted: Sequence[Total]) -> pd.DataFrame:
+    """One row per key of what was asked of several tables and parts of the period."""
+    frames = [p for p in parts if not p.empty]
+    if not frames:
+        return pd.DataFrame(columns=["key", *(t.name for t in wanted)])
+    frame = pd.concat(frames, ignore_index=True)
+    present = [t for t in wanted if t.name in frame.columns]
+    for t in present:
+        frame[t.name] = frame[t.name].astype("float64")
+    if ask.by is None:
+        frame["key"] = ""
+    grouped = frame.groupby("key", sort=True)
+    columns = {
+        t.name: grouped[t.name].sum(min_count=1) if _COMBINE[t.how] == "sum" else grouped[t.name].agg(_COMBINE[t.how])
+        for t in present
+    }
+    out = pd.DataFrame(columns).reset_index()
+    out["key"] = None if ask.by is None else ask.keys(out["key"])
+    return out
