@@ -17,7 +17,9 @@ from analytics.redact import visible_text
 from dashboard.web import (
     access,
     edits,
+    exports,
     filters,
+    health,
     live,
     meanings,
     plain,
@@ -55,6 +57,8 @@ def build(context: Context) -> FastAPI:
     searches.routes(api, context)
     live.routes(api, context)
     transcribing.routes(api, context)
+    health.routes(api, context)
+    exports.routes(api, context)
     return api
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from analytics import queries
+from dashboard.web.exporting import Exports
 from pbx_core.clock import Clock
 from pbx_core.settings import Settings
 
@@ -21,6 +22,10 @@ class Context:
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _readers: list[queries.Reader] = field(default_factory=list)
+    exports: Exports = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "exports", Exports(self.settings))
 
     def reader(self) -> queries.Reader:
         """The read-only view of the warehouse, opened at the first need; Unavailable until ingest has made it."""

@@ -70,7 +70,7 @@ class Media:
         if found is None:
             return _nothing()
         record = found[0]
-        peaks = self._inside(record.tenant_id, record.peaks_path)
+        peaks = self.inside(record.tenant_id, record.peaks_path)
         if peaks is None:
             return _nothing()
         verdict = redacted.verdict(self.context, session, record)
@@ -108,19 +108,19 @@ class Media:
             return None
         if record is None:
             return None
-        path = self._inside(record.tenant_id, record.path) or self._fetched(record)
+        path = self.inside(record.tenant_id, record.path) or self.fetched(record)
         return None if path is None else (record, path)
 
-    def _fetched(self, record: RecordingRecord) -> Path | None:
+    def fetched(self, record: RecordingRecord) -> Path | None:
         """The sound, brought back from the object store when only that has it."""
         store = objects.configured(self.context.settings)
         if store is None or not kept.is_remote(self.context.db, record.tenant_id, record.recording_id):
             return None
         store.get(record.path, self.context.settings.recordings_dir / record.path)
         kept.fetched(self.context.db, record.tenant_id, record.recording_id)
-        return self._inside(record.tenant_id, record.path)
+        return self.inside(record.tenant_id, record.path)
 
-    def _inside(self, tenant_id: str, relative: str) -> Path | None:
+    def inside(self, tenant_id: str, relative: str) -> Path | None:
         """The file, if it exists and lies, links followed, in the tenant's own folder."""
         root = self.context.settings.recordings_dir
         path = (root / relative).resolve()
