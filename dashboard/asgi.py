@@ -19,6 +19,7 @@ from dashboard.web import routes
 from dashboard.web.context import Context
 from dashboard.web.middleware import USER_HEADERS, BodyLimit, Identity, SecurityHeaders
 from dashboard.web.packed import Packed
+from pbx_core.errors import Unavailable
 
 SCRIPT = Path(__file__).parent / "app.py"
 
@@ -89,8 +90,12 @@ def _one_log() -> None:
                 logger.setLevel(logging.WARNING)
 
 
-def _page_failed(_: Exception) -> bool:
+def _page_failed(error: Exception) -> bool:
     """What a person sees when one of our pages breaks; Streamlit has logged the error already."""
+    if isinstance(error, Unavailable):
+        st.subheader("One moment", anchor=False)
+        st.text(str(error))
+        return True
     st.subheader("This page could not be drawn", anchor=False)
     st.text("The fault has been logged, nothing you did is lost. Reload the page; if it stays so, tell who runs this.")
     return True

@@ -35,6 +35,11 @@ def overview() -> st.Page:
     return st.Page(VIEWS / "overview.py", title="Overview", url_path="overview")
 
 
+def health() -> st.Page:
+    """Whether the figures may be trusted today."""
+    return st.Page(VIEWS / "health.py", title="Health", url_path="health")
+
+
 def navigation() -> list[st.Page]:
     """All of them, in the order of the menu."""
-    return [calls(), search(), live(), overview(), review()]
+    return [calls(), search(), live(), overview(), health(), review()]

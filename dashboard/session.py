@@ -39,9 +39,13 @@ class Viewer:
         """The warehouse; where there is none yet, the page says so and ends."""
         try:
             return self.context.reader()
-        except Unavailable:
-            st.subheader("No calls yet")
-            st.text("The first call appears here a few seconds after it has ended.")
+        except Unavailable as error:
+            if self.context.settings.lake_catalog.exists():
+                st.subheader("One moment")
+                st.text(str(error))
+            else:
+                st.subheader("No calls yet")
+                st.text("The first call appears here a few seconds after it has ended.")
             st.stop()
 
 

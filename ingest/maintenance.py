@@ -44,6 +44,13 @@ class Epoch:
         except (FileNotFoundError, ValueError):
             return 0
 
+    def changed_at(self) -> float | None:
+        """When a round last began or ended, epoch seconds; None before the first."""
+        try:
+            return self._path.stat().st_mtime
+        except FileNotFoundError:
+            return None
+
     @contextmanager
     def odd(self) -> Iterator[None]:
         """Announce that files are being merged."""

@@ -89,6 +89,13 @@ def test_a_tenant_without_calls_is_told_what_to_do(opened, context: Context, tow
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_health_says_each_state_in_words_to_whom_it_concerns(opened, town, role: str) -> None:
+    said = texts(opened(f"{role}@acme.test", "views/health.py"))
+    assert ("Owners, managers and analysts see" in said) == (role == "agent")
+    assert ("Every call has its recording" in said or "whose file is not" in said) == (role != "agent")
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_review_shows_a_call_that_one_may_see(opened, town, role: str) -> None:
     test = opened(f"{role}@acme.test", "views/review.py", call=town.acme_office.spoken.cdr.call_id)
     assert texts(test) == "" and components(test) == ["callbench_bar", "callbench_review"]
