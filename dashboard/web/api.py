@@ -58,7 +58,6 @@ def build(context: Context) -> FastAPI:
     live.routes(api, context)
     transcribing.routes(api, context)
     health.routes(api, context)
-    health.routes(api, context)
     exports.routes(api, context)
     return api
 
