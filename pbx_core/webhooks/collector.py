@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 
@@ -18,7 +18,7 @@ from pbx_core.settings import Settings
 from pbx_core.store import outbox, services
 from pbx_core.store.endpoints import Endpoint
 from pbx_core.store.outbox import Event, Read
-from pbx_core.store.schema import live_call
+from pbx_core.store.schema import live_call, queue_call
 from pbx_core.webhooks import facts, retry
 from pbx_core.webhooks.facts import Source
 
@@ -26,6 +26,7 @@ SOURCES = "callbench.webhook_facts"  # entry points
 READ_BYTES = 4 * 1024 * 1024  # of one segment in one round
 SOURCE_EVERY_S = 5.0
 TIDY_EVERY_S = 600.0
+CLOCKS_S = 60.0  # a file system may tell another time than we do
 BACK = timedelta(hours=48)  # so far back a source is asked: this process may have been away
 SETTLED = timedelta(seconds=5)  # a line written so long before ingest's last round is in the warehouse
 LIVE_SEEN = timedelta(seconds=2)  # calls under way are looked at more often than that
@@ -78,7 +79,7 @@ class Collector:
             if read.complete:
                 continue
             state = (self._settings.journal_dir / segment).stat()
-            if state.st_size > read.position and state.st_mtime >= since:
+            if state.st_size > read.position and state.st_mtime >= since - CLOCKS_S:
                 made += self._read(read, state.st_size, endpoints, wanted)
         return made
 
@@ -136,19 +137,19 @@ class Collector:
     def _note_live(self, now: datetime) -> None:
         with self._db.connect() as connection:
             rows = connection.execute(sa.select(live_call.c.tenant_id, live_call.c.detail)).all()
+            queued = connection.execute(sa.select(queue_call.c.tenant_id, queue_call.c.number)).all()
+        numbers = [(row.tenant_id, row.number) for row in queued]  # also of those who are to be called back
         for row in rows:
-            for end in _numbers(json.loads(row.detail)):
-                self._on_the_line[(row.tenant_id, end)] = now
+            for name in ("caller", "callee"):
+                numbers.append((row.tenant_id, str(json.loads(row.detail).get(name) or "")))
+        for tenant_id, number in numbers:
+            self._on_the_line[(tenant_id, _end(number))] = now
         self._on_the_line = {key: at for key, at in self._on_the_line.items() if now - at < BACK}
 
     def _talks(self, tenant_id: str, number: str, complete: datetime) -> bool:
         """Whether the number is in a call, or was in one whose record may not be in the warehouse yet."""
-        at = self._on_the_line.get((tenant_id, _end(number)))
+        at = self._on_the_line.get((tenant_id, _end(number))) if number else None
         return at is not None and at >= complete - LIVE_SEEN
-
-
-def _numbers(detail: dict[str, object]) -> Iterable[str]:
-    return filter(None, (_end(str(detail.get(name) or "")) for name in ("caller", "callee")))
 
 
 def _end(number: str) -> str:
