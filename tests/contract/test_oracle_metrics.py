@@ -1,0 +1,100 @@
+"""Simulated offices, every figure: what the registry says is what one counts on one's fingers.
+
+Whole days are answered from rollups, odd periods also from rows: both must be true. ORACLE_SEEDS=n asks more offices.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+
+from analytics import queries
+from analytics.queries import Scope
+from analytics.queries import metrics as figures
+from tests.support.offices import draw, loading, metrics, truth
+
+SEEDS = int(os.environ.get("ORACLE_SEEDS", "1"))
+ZONES = ("America/New_York", "Asia/Bishkek", "Europe/Berlin")
+
+
+@dataclass(frozen=True)
+class World:
+    """Offices and the door to their figures."""
+
+    plans: list[draw.Plan]
+    reader: queries.Reader
+
+    def said(self, plan: draw.Plan, since: datetime, until: datetime) -> dict[str, metrics.Pair]:
+        """(numerator, denominator) of all figures that are true of these offices."""
+        scope = Scope(plan.office.tenant_id)
+        found = figures.values(self.reader, scope, since, until)
+        return {v.metric_id: (v.numerator or 0.0, v.denominator) for v in found}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Iterator[World]:
+    zones = [zone for seed in range(SEEDS) for zone in (ZONES[seed % 3], ZONES[(seed + 1) % 3])]
+    settings, offices = loading.tenants(tmp_path_factory.mktemp("offices"), zones)
+    plans = [draw.plan(office, 50 + n // 2) for n, office in enumerate(offices)]
+    loading.load_ours(settings, plans, 2, Random(2))
+    reader = queries.open_reader(settings)
+    yield World(plans, reader)
+    reader.close()
+
+
+def periods(plan: draw.Plan) -> list[tuple[datetime, datetime]]:
+    """All of it; a day; from within one hour into another; a time in which nothing was."""
+    rng = Random(plan.office.tenant_id)
+    begin = plan.since + timedelta(seconds=rng.uniform(3600, 86400))
+    return [
+        (plan.since - timedelta(days=1), plan.until + timedelta(days=30)),
+        (plan.since + timedelta(days=1), plan.since + timedelta(days=2)),
+        (begin, begin + timedelta(seconds=rng.uniform(86400, 2 * 86400))),
+        (plan.since - timedelta(days=9), plan.since - timedelta(days=8)),
+    ]
+
+
+def test_every_figure_is_what_one_counts(world):
+    wrong = []
+    for plan in world.plans:
+        stories = truth.conversations(plan)
+        for since, until in periods(plan):
+            true = metrics.values(plan.calls, stories, since, until)
+            said = world.said(plan, since, until)
+            assert true.keys() <= said.keys()
+            for name, pair in true.items():
+                if not same(said[name], pair):
+                    wrong.append(f"{name} {plan.office.zone} {since} … {until}: said {said[name]}, true {pair}")
+    assert not wrong, f"{len(wrong)} figures differ:\n" + "\n".join(wrong)
+
+
+def test_the_rows_behind_a_figure_are_as_many_as_it_counts(world):
+    plan = world.plans[0]
+    since, until = periods(plan)[0]
+    said = world.said(plan, since, until)
+    scope = Scope(plan.office.tenant_id)
+    for name in ("answered", "missed", "queue_abandoned", "service_level", "human_answer_rate", "asr"):
+        rows, _ = figures.rows_behind(world.reader, scope, name, "numerator", since, until, limit=500)
+        assert len(rows) == said[name][0]
+
+
+def test_days_add_up_to_their_period(world):
+    for plan in world.plans:
+        since, until = periods(plan)[0]
+        scope, zone = Scope(plan.office.tenant_id), plan.office.zone
+        names = ["calls", "answer_rate", "service_level", "missed", "asa"]
+        frame = figures.series(world.reader, scope, since, until, names, "day", time_zone=zone)
+        said = world.said(plan, since, until)
+        for name in names:
+            assert frame[frame.metric_id == name].numerator.sum() == pytest.approx(said[name][0])
+
+
+def same(said: metrics.Pair, true: metrics.Pair) -> bool:
+    """Equal but for milliseconds; a figure of nothing says so by its denominator."""
+    parts = zip(said, true, strict=True)
+    return all(a == b or (a is not None and b is not None and abs(a - b) < 0.02) for a, b in parts)
