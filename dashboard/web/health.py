@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Response, params
+from fastapi import APIRouter, Depends, FastAPI, Request, Response, params
 from fastapi.responses import JSONResponse
 
 from analytics.health import gather, tell
@@ -13,10 +13,9 @@ from analytics.health.types import Health
 from dashboard.rest.access import There
 from dashboard.web.answers import Signed, answer, problem
 from dashboard.web.context import Context
-from pbx_core.api.access import Operating, Reading
-from pbx_core.errors import ConfigError, Unavailable
+from pbx_core.errors import ConfigError, InputError, Unavailable
 from pbx_core.store.sessions import Session
-from pbx_core.store.tokens import OPERATOR, Right
+from pbx_core.store.tokens import OPERATOR, Right, Token
 
 router = APIRouter(prefix="/v1/health", tags=["monitoring"])
 
@@ -44,20 +43,34 @@ def routes(api: FastAPI, context: Context) -> None:
         return answer(tell.as_json(of(context, session.tenant_id)))
 
 
-def install(api: FastAPI, gate: Callable[[Right], params.Depends]) -> None:
+def install(api: FastAPI, gate: Callable[..., params.Depends]) -> None:
     """For programs; an entry point of `callbench.routers`. The operator's token is let in as well."""
-    api.include_router(router)
+    api.include_router(router, dependencies=[gate(Right.READ, operator=True)])
+
+
+def _tenant_of(request: Request) -> str | None:
+    """The token's tenant, None for the operator."""
+    token: Token = request.state.token
+    return None if token.tenant_id == OPERATOR else token.tenant_id
+
+
+Whose = Annotated[str | None, Depends(_tenant_of)]
 
 
 @router.get("")
-def health(token: Reading, context: There) -> dict[str, Any]:
+def health(whose: Whose, context: There) -> dict[str, Any]:
     """How the data are. `status`: ok, warn or bad, with `reasons`; a tenant's token sees its own part."""
-    tenant_id = None if token.tenant_id == OPERATOR else token.tenant_id
-    return tell.as_json(of(context, tenant_id))
+    return tell.as_json(of(context, whose))
 
 
 @router.get("/rejected.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
-def rejected(token: Operating, context: There) -> Response:
+def rejected(whose: Whose, context: There) -> Response:
     """Every line that could not be loaded, with its file, its number and the reason; with the operator's token."""
+    if whose is not None:
+        raise InputError(
+            "The lines may be of any tenant: they are for the operator. Use a token made with --tenant operator.",
+            error_id="operator_only",
+            status=403,
+        )
     headers = {"Content-Disposition": "attachment; filename=rejected.csv", "Cache-Control": "no-store"}
     return Response(tell.rejects_csv(context.reader()), media_type="text/csv; charset=utf-8", headers=headers)

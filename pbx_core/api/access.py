@@ -74,12 +74,13 @@ def _modelling(token: Bearer) -> Token:
     return _of_tenant(_with(token, Right.MODEL))
 
 
-def gate(right: Right) -> params.Depends:
-    """For routers that come from other packages: lets in tenants' tokens with this right; the token is then in
-    request.state.token."""
+def gate(right: Right, *, operator: bool = False) -> params.Depends:
+    """For routers that come from other packages: lets in tenants' tokens with this right, and the operator's where
+    that is wanted; the token is then in request.state.token."""
 
     def keep(request: Request, token: Bearer) -> None:
-        request.state.token = _of_tenant(_with(token, right))
+        _with(token, right)
+        request.state.token = token if operator else _of_tenant(token)
 
     found: params.Depends = Depends(keep)
     return found

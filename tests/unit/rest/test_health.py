@@ -1,0 +1,22 @@
+"""Health by REST: a tenant's token sees its part, the operator's all of it and the refused lines."""
+
+from __future__ import annotations
+
+from pbx_core.store.tokens import Right
+
+
+def test_a_token_sees_its_tenants_part_and_the_operators_sees_all(town, reads) -> None:
+    mine = reads.get("/v1/health").json()
+    assert mine["status"] in ("ok", "warn", "bad") and {s["source"] for s in mine["sources"]} == {"own"}
+    every = town.client(None).get("/v1/health").json()
+    assert {"disk", "rejected", "maintenance"} <= {c["name"] for c in every["checks"]}
+    assert {"worker-0", "recorder"} <= {s["part"] for s in every["sources"]}
+
+
+def test_refused_lines_are_the_operators(town, reads) -> None:
+    refused = reads.get("/v1/health/rejected.csv")
+    assert (refused.status_code, refused.json()["error_id"]) == (403, "operator_only")
+    answer = town.client(None).get("/v1/health/rejected.csv")
+    assert answer.status_code == 200 and answer.text.startswith("source,file,line,byte,reason")
+    assert town.client(town.acme, Right.LISTEN).get("/v1/health").status_code == 403
+    assert town.bearing("").get("/v1/health").status_code == 401
