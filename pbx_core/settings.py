@@ -9,9 +9,9 @@ import os
 import tomllib
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pbx_core.errors import ConfigError
@@ -25,6 +25,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CALLBENCH_", frozen=True, extra="forbid")
 
     data: Path = Field(default=Path("data"), description="the one data directory; everything written lies in it")
+
+    database: SecretStr = Field(
+        default=SecretStr(""),
+        description="operational database on PostgreSQL: postgresql+psycopg://user:password@host/name; empty: SQLite in "
+        "data",
+    )
 
     # edge
     sip_host: str = Field(default="0.0.0.0", description="address the public SIP listener binds")
@@ -126,6 +132,25 @@ class Settings(BaseSettings):
     login_failures_max: int = Field(default=5, description="bad sign-ins per address and account per window")
     login_window_s: int = Field(default=300, description="window of login_failures_max")
 
+    # reports by mail
+    smtp_host: str = Field(default="", description="mail server that takes reports; empty: none are sent")
+    smtp_port: Port = Field(default=587, description="its port: 587 with STARTTLS, 465 with TLS")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="none only where the mail server is on this machine"
+    )
+    smtp_user: str = Field(default="", description="name to sign in with there; empty: without")
+    smtp_password: SecretStr = Field(
+        default=SecretStr(""), description="its password; give it by CALLBENCH_SMTP_PASSWORD"
+    )
+    smtp_from: str = Field(default="", description="sender of reports; empty: callbench@<smtp_host>")
+    smtp_ca: Path | None = Field(
+        default=None, description="PEM authorities trusted for the mail server; none: system's"
+    )
+    smtp_timeout_s: float = Field(default=30.0, gt=0, description="how long each step of handing over a mail may take")
+    report_lease_s: int = Field(
+        default=300, ge=1, description="a mail whose sender died is taken up by another after so long"
+    )
+
     # programs and phones
     api_host: str = Field(default="127.0.0.1", description="address of the API; phones fetch their settings there too")
     api_port: Port = Field(default=8502, description="HTTPS port of the API")
@@ -156,7 +181,8 @@ class Settings(BaseSettings):
     # places; nothing else in the project spells these names
     @property
     def database_url(self) -> str:
-        return f"sqlite:///{self.data / 'callbench.sqlite'}"
+        """Where the operational database is, with the password if there is one: never to be shown."""
+        return self.database.get_secret_value() or f"sqlite:///{self.data / 'callbench.sqlite'}"
 
     @property
     def journal_dir(self) -> Path:
@@ -181,6 +207,10 @@ class Settings(BaseSettings):
     @property
     def redacted_dir(self) -> Path:
         return self.data / "redacted"
+
+    @property
+    def reports_dir(self) -> Path:
+        return self.data / "reports"
 
     @property
     def prompts_dir(self) -> Path:

@@ -495,3 +495,44 @@ webhook_offset = sa.Table(  # how far the journals are read for it
     sa.Column("position", sa.BigInteger, nullable=False),
     sa.Column("complete", sa.Boolean, nullable=False),
 )
+
+# reports by mail
+
+report_schedule = sa.Table(
+    "report_schedule",
+    metadata,
+    sa.Column("tenant_id", sa.ForeignKey("tenant.tenant_id"), primary_key=True),
+    sa.Column("schedule_id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("rhythm", sa.String(8), nullable=False),  # daily, weekly, monthly
+    sa.Column("hour", sa.Integer, nullable=False),  # of the tenant's wall clock
+    sa.Column("created_by", sa.String(32)),  # person; null: at the terminal
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("ended_at", sa.Float),
+)
+
+report_recipient = sa.Table(
+    "report_recipient",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("schedule_id", sa.String(32), primary_key=True),
+    sa.Column("person_id", sa.ForeignKey("person.person_id"), primary_key=True),
+)
+
+report_mail = sa.Table(  # one mail: the report of a slot to a person; written before it is sent
+    "report_mail",
+    metadata,
+    sa.Column("tenant_id", sa.String(32), primary_key=True),
+    sa.Column("schedule_id", sa.String(32), primary_key=True),
+    sa.Column("slot", sa.String(10), primary_key=True),  # the day on which it is due
+    sa.Column("person_id", sa.String(32), primary_key=True),
+    sa.Column("message_id", sa.Text, nullable=False),  # the same at every try: mail servers know it again
+    sa.Column("state", sa.String(8), nullable=False),  # waiting, sending, sent, failed
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("not_before", sa.Float, nullable=False),  # of the next try; while sending: the lease's end
+    sa.Column("holder", sa.String(32), nullable=False, server_default=""),  # who is sending
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),  # what the last try met with
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+    sa.Index("report_mail_due", "state", "not_before"),
+)
