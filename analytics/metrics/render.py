@@ -52,34 +52,35 @@ _HOURS_OF = """
     SELECT tenant_id, hour, '{grain}' AS grain, CASE WHEN grouping(agent) = 1 THEN '' ELSE 'agent' END AS cut,
            direction, coalesce(queue, '') AS queue, coalesce(agent, '') AS agent, coalesce(trunk_id, '') AS trunk_id,
            {totals}
-    FROM (SELECT *, date_trunc('hour', started_at) AS hour FROM ({facts}))
+    FROM (SELECT *, date_trunc('hour', started_at) AS hour FROM {facts})
     GROUP BY GROUPING SETS ((tenant_id, hour, direction, queue, trunk_id), (tenant_id, hour, direction, agent))
     HAVING grouping(agent) = 1 OR agent <> ''
 """
 _BINS_OF = """
     SELECT tenant_id, date_trunc('hour', started_at) AS hour, '{grain}' AS grain, direction, queue, trunk_id,
            '{measure}' AS measure, {bin} AS bin, count(*) AS n
-    FROM ({facts}) WHERE {where} GROUP BY ALL
+    FROM {facts} WHERE {where} GROUP BY ALL
 """
 
 
-def hours(grains: Iterable[Grain]) -> str:
-    """Rows of `rollup_hour` of these grains, out of `c` and `v`."""
+def hours(grains: Iterable[Grain], facts: str = "") -> str:
+    """Rows of `rollup_hour` of these grains, out of `c` and `v`, or out of a table of their facts."""
     parts = []
     for grain in grains:
         totals = ", ".join(f"round({over_rows(t)}, {DIGITS}) AS {t.name}" for t in kept() if t.grain is grain)
-        parts.append(_HOURS_OF.replace("{grain}", grain).replace("{totals}", totals).replace("{facts}", FACTS[grain]))
+        parts.append(_HOURS_OF.replace("{grain}", grain).replace("{totals}", totals))
+        parts[-1] = parts[-1].replace("{facts}", facts or f"({FACTS[grain]})")
     return " UNION ALL BY NAME ".join(parts)
 
 
-def bins(grains: Iterable[Grain]) -> str:
-    """Rows of `rollup_bin` of these grains."""
+def bins(grains: Iterable[Grain], facts: str = "") -> str:
+    """Rows of `rollup_bin` of these grains, as `hours`; empty when none is measured."""
     wanted = set(grains)
     return " UNION ALL ".join(
         _BINS_OF.replace("{grain}", m.grain)
         .replace("{measure}", m.name)
         .replace("{bin}", bin_of(m))
-        .replace("{facts}", FACTS[m.grain])
+        .replace("{facts}", facts or f"({FACTS[m.grain]})")
         .replace("{where}", m.where)
         for m in MEASURES
         if m.grain in wanted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,49 +10,62 @@ from typing import Any
 import duckdb
 
 from analytics.metrics import render
+from analytics.metrics.facts import FACTS
 from analytics.metrics.types import Grain
+
+TABLES = ("rollup_hour", "rollup_bin", "rollup_line")
+AT_HAND = 50_000  # calls in the hours of a round: so many rows are put aside and looked at again and again; more stream
 
 _TOUCHED = """
     CREATE OR REPLACE TEMP TABLE touched_hour AS
-    SELECT DISTINCT tenant_id, date_trunc('hour', started_at) AS hour FROM {changed}
+    SELECT tenant_id, date_trunc('hour', started_at) AS hour, false AS stories FROM changed_call
+    UNION SELECT tenant_id, date_trunc('hour', started_at), true FROM changed_conversation
 """
 # Hours in which a call was in progress: as it is now, and as it was before it was replaced.
 _TOUCHED_LINES = """
-    CREATE OR REPLACE TEMP TABLE touched_hour AS
+    CREATE OR REPLACE TEMP TABLE touched_line AS
     WITH span AS (
         SELECT tenant_id, started_at AS a, ended_at AS b FROM changed_span
         UNION ALL
-        SELECT c.tenant_id, c.started_at, c.ended_at FROM lk.main.call AS c SEMI JOIN changed_call USING (tenant_id, call_id)
+        SELECT c.tenant_id, c.started_at, c.ended_at
+        FROM lk.main.call AS c SEMI JOIN changed_call USING (tenant_id, call_id)
         WHERE c.call_id BETWEEN (SELECT coalesce(min(call_id), '') FROM changed_call)
                             AND (SELECT coalesce(max(call_id), '') FROM changed_call)
     )
     SELECT DISTINCT tenant_id, unnest(generate_series(date_trunc('hour', a),
         date_trunc('hour', least(greatest(a, b), a + INTERVAL {longest} HOUR)), INTERVAL 1 HOUR)) AS hour
     FROM span
-""".replace("{longest}", str(render.LONGEST_H))  # noqa: E501
-_MONTHS = "SELECT min(hour), max(hour) FROM touched_hour GROUP BY year(hour), month(hour) ORDER BY 1"
-_EXTENT = "SELECT min({at}), max({at}) FROM lk.main.{table}"
+""".replace("{longest}", str(render.LONGEST_H))
+_MONTHS = "SELECT min(hour), max(hour) FROM {touched} GROUP BY year(hour), month(hour) ORDER BY 1"
+_EXTENT = "SELECT min(started_at), max(started_at) FROM lk.main.{table}"
 _DELETE = """
-    DELETE FROM lk.main.{table} WHERE hour BETWEEN $low AND $last AND {grains}
-      AND (tenant_id, hour) IN (SELECT (tenant_id, hour) FROM touched_hour)
+    DELETE FROM lk.main.{table} WHERE hour BETWEEN $low AND $last
+      AND (tenant_id, hour, grain = 'conversation') IN (SELECT (tenant_id, hour, stories) FROM touched_hour)
 """
-_SOURCE = """
+_DELETE_LINES = """
+    DELETE FROM lk.main.rollup_line WHERE hour BETWEEN $low AND $last
+      AND (tenant_id, hour) IN (SELECT (tenant_id, hour) FROM touched_line)
+"""
+_OF_HOURS = """
     SELECT t.* FROM lk.main.{table} AS t SEMI JOIN touched_hour AS h
-      ON h.tenant_id = t.tenant_id AND h.hour = date_trunc('hour', t.started_at)
+      ON h.tenant_id = t.tenant_id AND h.hour = date_trunc('hour', t.started_at) AND h.stories = {stories}
     WHERE t.started_at >= $low AND t.started_at < $high
 """
-_SOURCE_ALL = "SELECT * FROM lk.main.{table} WHERE started_at >= $low AND started_at < $high"
-_INSERT = "INSERT INTO lk.main.{table} BY NAME WITH {source} SELECT * FROM ({rows}) ORDER BY tenant_id, hour"
-_KEPT = "SEMI JOIN touched_hour USING (tenant_id, hour)"
-_SOURCE_LINES = """
+_COUNT = "SELECT count(*) FROM ({source})"
+_ALL = "SELECT * FROM lk.main.{table} WHERE started_at >= $low AND started_at < $high"
+_IN_PROGRESS = """
     SELECT * FROM lk.main.call WHERE started_at >= $low - INTERVAL {longest} HOUR AND started_at < $high
 """.replace("{longest}", str(render.LONGEST_H))
+_INSERT = "INSERT INTO {table} BY NAME WITH {source} SELECT * FROM ({rows}) ORDER BY tenant_id, hour"
+_KEPT = "SEMI JOIN touched_line USING (tenant_id, hour)"
 _HOUR = timedelta(hours=1)
+# alias in facts → (table, grains)
+_FAMILIES = {"c": ("call", render.OF_CALLS), "v": ("conversation", (Grain.CONVERSATION,))}
 
 
 @dataclass(frozen=True)
 class _Span:
-    """The hours low <= hour <= last, of one month."""
+    """The hours low <= hour <= last."""
 
     low: datetime
     last: datetime
@@ -73,55 +86,92 @@ class Rollups:
 
     def refresh(self, con: duckdb.DuckDBPyConnection) -> None:
         """The hours in which calls or conversations changed, anew."""
-        con.execute(_TOUCHED.replace("{changed}", "changed_call"))
-        self._refresh(con, render.OF_CALLS, "c", "call", "grain <> 'conversation'")
-        con.execute(_TOUCHED.replace("{changed}", "changed_conversation"))
-        self._refresh(con, (Grain.CONVERSATION,), "v", "conversation", "grain = 'conversation'")
+        con.execute(_TOUCHED)
+        for span in _months(con, "touched_hour"):
+            for table in ("rollup_hour", "rollup_bin"):
+                con.execute(_DELETE.replace("{table}", table), span.values)
+            sources = {alias: _of_hours(alias) for alias in _FAMILIES}
+            counts = [con.execute(_COUNT.replace("{source}", s), span.bounds).fetchone() for s in sources.values()]
+            write = _put_at_hand if sum(c[0] for c in counts if c) <= AT_HAND else _put_streaming
+            write(con, sources, span)
         con.execute(_TOUCHED_LINES)
-        for span in _touched(con):
-            con.execute(_DELETE.replace("{table}", "rollup_line").replace("{grains}", "true"), span.values)
-            _insert(con, "rollup_line", "c", _SOURCE_LINES, render.lines("$low", "$high", _KEPT), span)
+        for span in _months(con, "touched_line"):
+            con.execute(_DELETE_LINES, span.values)
+            _put_lines(con, span, _KEPT)
 
     def rebuild(self, con: duckdb.DuckDBPyConnection) -> None:
         """All hours anew, month by month."""
-        for table in ("rollup_hour", "rollup_bin", "rollup_line"):
+        for table in TABLES:
             con.execute("DELETE FROM lk.main.{table}".replace("{table}", table))
-        for span in _months(con, "call", "started_at"):
-            _write(con, render.OF_CALLS, "c", _SOURCE_ALL.replace("{table}", "call"), span)
-        for span in _months(con, "conversation", "started_at"):
-            _write(con, (Grain.CONVERSATION,), "v", _SOURCE_ALL.replace("{table}", "conversation"), span)
-        for span in _months(con, "call", "started_at", render.LONGEST_H):
-            _insert(con, "rollup_line", "c", _SOURCE_LINES, render.lines("$low", "$high"), span)
-
-    @staticmethod
-    def _refresh(con: duckdb.DuckDBPyConnection, grains: tuple[Grain, ...], alias: str, table: str, which: str) -> None:
-        for span in _touched(con):
-            for rollup in ("rollup_hour", "rollup_bin"):
-                con.execute(_DELETE.replace("{table}", rollup).replace("{grains}", which), span.values)
-            _write(con, grains, alias, _SOURCE.replace("{table}", table), span)
+        for alias, (table, _) in _FAMILIES.items():
+            for span in _extent(con, table):
+                _put_streaming(con, {alias: _ALL.replace("{table}", table)}, span)
+        for span in _extent(con, "call", render.LONGEST_H):
+            _put_lines(con, span)
 
 
-def _write(con: duckdb.DuckDBPyConnection, grains: tuple[Grain, ...], alias: str, source: str, span: _Span) -> None:
-    _insert(con, "rollup_hour", alias, source, render.hours(grains), span)
-    _insert(con, "rollup_bin", alias, source, render.bins(grains), span)
+def _of_hours(alias: str) -> str:
+    table, _ = _FAMILIES[alias]
+    return _OF_HOURS.replace("{table}", table).replace("{stories}", "true" if alias == "v" else "false")
 
 
-def _insert(con: duckdb.DuckDBPyConnection, table: str, alias: str, source: str, rows: str, span: _Span) -> None:
-    text = _INSERT.replace("{table}", table).replace("{source}", f"{alias} AS ({source})").replace("{rows}", rows)
+def _put_at_hand(con: duckdb.DuckDBPyConnection, sources: dict[str, str], span: _Span) -> None:
+    """Few rows: the counted rows of each grain are put aside, and one file is written at the end."""
+    for table in ("rollup_hour", "rollup_bin"):
+        con.execute("CREATE OR REPLACE TEMP TABLE fresh_{t} AS FROM lk.main.{t} LIMIT 0".replace("{t}", table))
+    for alias, source in sources.items():
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {alias} AS {source}", span.bounds)
+        for grain in _FAMILIES[alias][1]:
+            con.execute(f"CREATE OR REPLACE TEMP TABLE fact AS {FACTS[grain]}")
+            if not _any(con, "fact"):
+                continue
+            for table, rows in (
+                ("rollup_hour", render.hours([grain], "fact")),
+                ("rollup_bin", render.bins([grain], "fact")),
+            ):
+                if rows:
+                    con.execute(f"INSERT INTO fresh_{table} BY NAME {rows}")
+        con.execute(f"DROP TABLE temp.{alias}")
+    for table in ("rollup_hour", "rollup_bin"):
+        if _any(con, f"fresh_{table}"):
+            con.execute("INSERT INTO lk.main.{t} BY NAME FROM fresh_{t}".replace("{t}", table))
+
+
+def _put_streaming(con: duckdb.DuckDBPyConnection, sources: dict[str, str], span: _Span) -> None:
+    """Many rows: read as often as there are grains, never held."""
+    for alias, source in sources.items():
+        grains = _FAMILIES[alias][1]
+        for table, rows in (("rollup_hour", render.hours(grains)), ("rollup_bin", render.bins(grains))):
+            _insert(con, table, f"{alias} AS ({source})", rows, span)
+
+
+def _put_lines(con: duckdb.DuckDBPyConnection, span: _Span, kept: str = "") -> None:
+    _insert(con, "rollup_line", f"c AS ({_IN_PROGRESS})", render.lines("$low", "$high", kept), span)
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, source: str, rows: str, span: _Span) -> None:
+    text = _INSERT.replace("{table}", f"lk.main.{table}").replace("{source}", source).replace("{rows}", rows)
     con.execute(text, span.bounds)
 
 
-def _touched(con: duckdb.DuckDBPyConnection) -> list[_Span]:
-    return [_Span(low, last) for low, last in con.execute(_MONTHS).fetchall()]
+def _any(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    found = con.execute("SELECT EXISTS (FROM {table})".replace("{table}", table)).fetchone()
+    return found is not None and bool(found[0])
 
 
-def _months(con: duckdb.DuckDBPyConnection, table: str, at: str, beyond_h: int = 0) -> Iterator[_Span]:
+def _months(con: duckdb.DuckDBPyConnection, touched: str) -> list[_Span]:
+    """Changed hours, one span per month: what lies between far months is not read."""
+    return [_Span(low, last) for low, last in con.execute(_MONTHS.replace("{touched}", touched)).fetchall()]
+
+
+def _extent(con: duckdb.DuckDBPyConnection, table: str, beyond_h: int = 0) -> Iterable[_Span]:
     """The months from a table's first to its last row (and some hours more), as spans of whole hours."""
-    found = con.execute(_EXTENT.replace("{table}", table).replace("{at}", at)).fetchone()
-    if found is None or found[0] is None:
-        return
-    low = found[0].replace(minute=0, second=0, microsecond=0)
-    end = found[1] + timedelta(hours=beyond_h)
+    found = con.execute(_EXTENT.replace("{table}", table)).fetchone()
+    return [] if found is None or found[0] is None else list(_calendar(found[0], found[1] + timedelta(hours=beyond_h)))
+
+
+def _calendar(low: datetime, end: datetime) -> Iterator[_Span]:
+    low = low.replace(minute=0, second=0, microsecond=0)
     while low <= end:
         following = (low.replace(day=1, hour=0) + timedelta(days=32)).replace(day=1)
         yield _Span(low, following - _HOUR)

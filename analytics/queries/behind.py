@@ -40,8 +40,8 @@ _AT_PEAK = """
              WHERE ended_at > started_at AND {condition}),
     steps AS (SELECT greatest(a, $since) AS moment, 1 AS step FROM span WHERE b > $since
               UNION ALL SELECT b, -1 FROM span WHERE b > $since AND b < $until),
-    top AS (SELECT moment FROM (SELECT moment, sum(step) OVER (ORDER BY moment, step ROWS UNBOUNDED PRECEDING) AS n FROM steps)
-            ORDER BY n DESC, moment LIMIT 1)
+    counted AS (SELECT moment, sum(step) OVER (ORDER BY moment, step ROWS UNBOUNDED PRECEDING) AS n FROM steps),
+    top AS (SELECT moment FROM counted ORDER BY n DESC, moment LIMIT 1)
     SELECT started_at, call_id, call_id AS row_id, direction, coalesce(queue, '') AS queue,
            coalesce(answered_by, '') AS agent, coalesce(trunk_id, '') AS trunk_id, caller_number, callee_number,
            CAST(1 AS DOUBLE) AS value, md5(call_id) AS mark
