@@ -11,13 +11,14 @@ import click
 import duckdb
 import sqlalchemy as sa
 
-from ingest import maintenance, renewal, upgrade, warehouse
+from ingest import derived, maintenance, renewal, upgrade, warehouse
 from ingest.renewal import Renewal
 from ingest.sources.comments import CommentSource
 from ingest.sources.edits import EditSource
 from ingest.sources.feed import FeedSource
+from ingest.sources.imported import ImportedSource
 from ingest.upgrade import Say
-from ingest.writer import Round, Source, Writer
+from ingest.writer import Round, Source, Writer, transaction
 from pbx_core import log
 from pbx_core.clock import Clock, SystemClock
 from pbx_core.domain import records
@@ -64,7 +65,12 @@ class Loop:
         self._say = say
         self._said_at = clock.monotonic()
         self._clock = clock
-        self._sources: list[Source] = [FeedSource(settings.journal_dir, clock), CommentSource(db), EditSource(db)]
+        self._sources: list[Source] = [
+            FeedSource(settings.journal_dir, clock),
+            CommentSource(db),
+            EditSource(db),
+            ImportedSource(settings),
+        ]
         self._writer: Writer | None = None
         self._epoch = maintenance.Epoch(settings)
         self._tidied_at = clock.monotonic()
@@ -184,14 +190,19 @@ class Loop:
 @click.command()
 @click.option("--once", is_flag=True, help="Load what is there, then end.")
 @click.option("--rebuild", is_flag=True, help="Move the warehouse aside and make it anew from the journals, then end.")
+@click.option("--derive", is_flag=True, help="Make conversations and figures anew from the warehouse's rows, then end.")
 @click.pass_obj
-def ingest(data: Path, once: bool, rebuild: bool) -> None:
+def ingest(data: Path, once: bool, rebuild: bool, derive: bool) -> None:
     """Load the journals, the comments and the edits into the warehouse."""
     settings = load(data)
     log.setup("ingest", settings.log_level)
     clock = SystemClock()
     db = engine.connect(settings)
     with warehouse.exclusive(settings, clock):
+        if derive:
+            derive_all(settings)
+            click.echo("Conversations and figures are made anew.")
+            return
         under_way = upgrade.prepare(settings, clock, click.echo, asked=rebuild)
         loop = Loop(settings, clock, db, under_way)
         if once or rebuild:
@@ -201,6 +212,16 @@ def ingest(data: Path, once: bool, rebuild: bool) -> None:
         stop = stop_event()
         with announced(db, clock, "ingest", loop.progress.detail):
             loop.run(stop)
+
+
+def derive_all(settings: Settings) -> None:
+    """All derived rows anew, in one transaction; hold warehouse.exclusive. Unavailable when the catalog is locked."""
+    con = warehouse.open_writer(settings)
+    try:
+        with transaction(con):
+            derived.rebuild(con, derived.installed())
+    finally:
+        con.close()
 
 
 def load_all(loop: Loop) -> None:

@@ -16,7 +16,7 @@ MADE = ("call", "leg", "queue_event", "call_event", "wanted")
 """The temporary tables `made_<name>` of assemble(): four tables of the warehouse, and `wanted`: what the log says of
 recordings (call_id, started_at, answered_at, unique_id, linked_id, recording, caller_number, callee_number)."""
 
-_STEPS = ("macros", "stories", "rows", "calls", "legs", "others", "offers")
+_STEPS = ("macros", "stories", "rows", "freeswitch", "calls", "legs", "others", "offers")
 
 
 def assemble(con: duckdb.DuckDBPyConnection, tenant_id: str, system: str, import_id: str, stamp: str) -> None:
@@ -30,7 +30,7 @@ def assemble(con: duckdb.DuckDBPyConnection, tenant_id: str, system: str, import
 
 def count_duplicates(con: duckdb.DuckDBPyConnection) -> int:
     """How many rows of `raw_leg` stood there more than once; after assemble()."""
-    found = con.execute("SELECT (SELECT count(*) FROM raw_leg) - (SELECT count(*) FROM told)").fetchone()
+    found = con.execute("SELECT duplicates FROM tally").fetchone()
     return int(found[0]) if found else 0
 
 

@@ -51,6 +51,9 @@ CREATE OR REPLACE TEMP TABLE told AS
     FROM split
     WHERE story IS NOT NULL AND started_at IS NOT NULL;
 
+CREATE OR REPLACE TEMP TABLE tally AS
+    SELECT (SELECT count(*) FROM raw_leg WHERE kind IS DISTINCT FROM 'agent') - (SELECT count(*) FROM told) AS duplicates;
+
 -- Where several formats tell of a call, its legs come from one of them.
 DELETE FROM told USING (
     SELECT story, kind, max(rank) AS best FROM told GROUP BY story, kind HAVING min(rank) < max(rank)

@@ -1,0 +1,275 @@
+"""An import on disk before it is in the warehouse: <data>/imports/<tenant>/<import_id>/ with Parquet files and, last of
+all, manifest.json.
+
+Until the manifest is there nothing counts: what was read is kept in <import_id>.part/, and the same command goes on
+from there. Raw rows stay beside the finished tables: a queue_log that comes a month later is joined with the calls it
+speaks of.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest.imports import assemble
+from ingest.imports.plan import Log, Plan
+from ingest.imports.raw import RAW_LEG, Bad
+from pbx_core.settings import Settings
+
+MANIFEST = "manifest.json"
+VERSION = 1
+MEMORY = "400MB"  # of DuckDB while stories are joined; the rest goes to disk
+_BAD = pa.schema([("file", pa.string()), ("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
+ROW_GROUP = 200_000
+
+Progress = Callable[[str, int, int], None]  # what, done, of how much (bytes or files)
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """Rows of one log as they were read. rank: whose legs are taken where several tell of a call."""
+
+    file: str
+    name: str
+    format: str
+    system: str
+    rank: int
+    variant: str
+    zone: str
+    rows: int
+    bad: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an import holds; bytes: size of each of its files, by which a torn one is known."""
+
+    tenant_id: str
+    import_id: str
+    imported_at: str
+    root_name: str
+    raw: tuple[RawFile, ...]
+    calls: int
+    recordings: int
+    duplicates: int
+    rejects: int
+    orphans: int
+    first_at: str | None
+    last_at: str | None
+    bytes: dict[str, int]
+    version: int = VERSION
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        return tuple(sorted({r.system for r in self.raw}))
+
+    @property
+    def rows(self) -> int:
+        return sum(r.rows for r in self.raw)
+
+
+def imports_dir(settings: Settings, tenant_id: str) -> Path:
+    """Where a tenant's imports lie."""
+    return settings.data / "imports" / tenant_id
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """None when the import is not finished. ValueError when the manifest is damaged or belongs elsewhere."""
+    try:
+        told = json.loads((folder / MANIFEST).read_text())
+    except FileNotFoundError:
+        return None
+    if not isinstance(told, dict) or told.get("version") != VERSION:
+        raise ValueError(f"{folder.name}: the manifest is of another version")
+    try:
+        manifest = Manifest(**{**told, "raw": tuple(RawFile(**r) for r in told["raw"])})
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{folder.name}: the manifest is damaged ({error})") from error
+    if (manifest.tenant_id, manifest.import_id) != (folder.parent.name, folder.name):
+        raise ValueError(f"{folder.name}: the manifest belongs to another import")
+    return manifest
+
+
+def check(folder: Path, manifest: Manifest) -> None:
+    """ValueError when a file is not there, or not as long as the manifest says."""
+    for name, size in manifest.bytes.items():
+        if Path(name).name != name or (folder / name).stat().st_size != size:
+            raise ValueError(f"{folder.name}: {name} is damaged; remove the folder and import again")
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make new names in it last."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def finished(settings: Settings, tenant_id: str) -> list[tuple[Path, Manifest]]:
+    """A tenant's imports, the oldest first; damaged ones left out."""
+    out = []
+    for folder in sorted(imports_dir(settings, tenant_id).glob("[0-9a-f]*")):
+        try:
+            manifest = read_manifest(folder)
+        except ValueError:
+            continue
+        if manifest is not None:
+            out.append((folder, manifest))
+    return sorted(out, key=lambda pair: pair[1].imported_at)
+
+
+def write_raw(plan: Plan, folder: Path, progress: Progress) -> list[RawFile]:
+    """Read all logs into Parquet files; those that are there already are not read again."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    done = 0
+    out = []
+    total = sum(log.seen.bytes for log in plan.logs)
+    for number, log in enumerate(plan.logs):
+        told = folder / f"raw-{number:05d}.json"
+        if told.exists():
+            out.append(RawFile(**json.loads(told.read_text())))
+        else:
+            base = done
+
+            def step(position: int, log: Log = log, base: int = base) -> None:
+                progress(f"reading {log.seen.name}", base + position, total)
+
+            made = _write_one(log, folder, f"raw-{number:05d}", step)
+            write_json(told, asdict(made))
+            out.append(made)
+        done += log.seen.bytes
+        progress(f"read {log.seen.name}", done, total)
+    return out
+
+
+def _write_one(log: Log, folder: Path, stem: str, step: Callable[[int], None]) -> RawFile:
+    rows = bad = 0
+    found = log.found
+    with (
+        pq.ParquetWriter(folder / f"{stem}.parquet", RAW_LEG, compression="zstd", compression_level=1) as legs,
+        pq.ParquetWriter(folder / f"{stem}.bad.parquet", _BAD) as wrong,
+    ):
+        for read in log.format.read(log.seen.path, log.seen.name, found):
+            if len(read.rows):
+                legs.write_table(read.rows, row_group_size=ROW_GROUP)
+            if read.bad:
+                wrong.write_table(_bad_table(read.bad))
+            rows += len(read.rows)
+            bad += len(read.bad)
+            step(read.position)
+    fmt = log.format
+    zone = found.zone or "UTC"
+    return RawFile(f"{stem}.parquet", log.seen.name, fmt.name, fmt.system, fmt.rank, found.variant, zone, rows, bad)
+
+
+def _bad_table(bad: Sequence[Bad]) -> pa.Table:
+    return pa.Table.from_pylist([asdict(b) for b in bad], schema=_BAD)
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of its own with bounded memory; what does not fit goes to a folder that is removed."""
+    spill = folder / "spill"
+    con = duckdb.connect()
+    try:
+        con.execute("SET TimeZone='UTC'; SET enable_progress_bar=false; SET preserve_insertion_order=false")
+        con.execute("SET threads=2")
+        con.execute("SET memory_limit=?", [MEMORY])
+        con.execute(f"SET temp_directory={quoted(str(spill))}")
+        yield con
+    finally:
+        con.close()
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def join(
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+    raw: Sequence[RawFile],
+    earlier: Iterable[tuple[Path, Manifest]],
+    told: tuple[str, str, str],
+) -> int:
+    """Make `all_<name>` for each of assemble.MADE out of this import's rows, and of those of earlier imports that
+    tell of the same calls. told: tenant, import id, stamp. How many rows stood there more than once."""
+    tenant_id, import_id, stamp = told
+    before = list(earlier)
+    duplicates = 0
+    for first, (system, files) in enumerate(groupby(sorted(raw, key=lambda r: r.system), key=lambda r: r.system)):
+        mine = [(folder / f.file, f.rank * 1_000_000 + len(before)) for f in files if f.rows]
+        con.execute(f"CREATE OR REPLACE TEMP VIEW own_leg AS {_union(mine)}")
+        older = [
+            (path / f.file, f.rank * 1_000_000 + age)
+            for age, (path, manifest) in enumerate(before)
+            for f in manifest.raw
+            if f.system == system and f.rows and manifest.import_id != import_id
+        ]
+        con.execute(
+            _AGAIN.replace("{older}", _union(older)) if older else "CREATE OR REPLACE TEMP VIEW raw_leg AS FROM own_leg"
+        )
+        assemble.assemble(con, tenant_id, system, import_id, stamp)
+        duplicates += assemble.count_duplicates(con)
+        for name in assemble.MADE:
+            verb = f"CREATE OR REPLACE TEMP TABLE all_{name} AS" if first == 0 else f"INSERT INTO all_{name}"
+            con.execute(f"{verb} FROM made_{name}")
+            con.execute(f"DROP TABLE made_{name}")
+    return duplicates
+
+
+_AGAIN = """
+    CREATE OR REPLACE TEMP VIEW older_leg AS {older};
+    CREATE OR REPLACE TEMP TABLE mentioned AS
+        WITH mine AS (SELECT DISTINCT unnest([unique_id, linked_id]) AS id FROM own_leg)
+        SELECT DISTINCT unnest([unique_id, linked_id]) AS id FROM older_leg
+        WHERE unique_id IN (FROM mine) OR linked_id IN (FROM mine)
+        UNION FROM mine;
+    DELETE FROM mentioned WHERE coalesce(id, '') = '';
+    CREATE OR REPLACE TEMP VIEW raw_leg AS
+        FROM own_leg UNION ALL BY NAME
+        (SELECT * FROM older_leg WHERE unique_id IN (FROM mentioned) OR linked_id IN (FROM mentioned));
+"""
+
+
+def _union(files: Sequence[tuple[Path, int]]) -> str:
+    parts = [
+        f"SELECT *, {rank} AS rank FROM read_parquet({quoted(str(path))})"  # noqa: S608
+        for path, rank in files
+    ]
+    if not parts:
+        columns = ", ".join(f"NULL::{_SQL[f.type]} AS {f.name}" for f in RAW_LEG)
+        return f"SELECT {columns}, 0 AS rank WHERE false"
+    return " UNION ALL BY NAME ".join(parts)
+
+
+_SQL = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+}
+
+
+def write_json(path: Path, told: object) -> None:
+    """The file appears whole or not at all, and lasts."""
+    part = path.with_name(f"{path.name}.tmp")
+    with part.open("w") as file:
+        json.dump(told, file, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+
+
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
