@@ -14,7 +14,7 @@ _LOST = "missed, abandoned, voicemail and out of hours"
 def _class(metric_id: str, title: str, total: str, definition: str) -> MetricDefinition:
     return MetricDefinition(
         metric_id, "1", title, "conversations", total, None, _OUTSIDE, definition, grain=Grain.CONVERSATION,
-        source="metrics.md 32", variants=("missed_rate",) if metric_id == "missed" else (),
+        source="canon 32", variants=("missed_rate",) if metric_id == "missed" else (),
     )  # fmt: skip
 
 
@@ -42,17 +42,17 @@ METRICS: tuple[MetricDefinition, ...] = (
     MetricDefinition(
         "human_answer_rate", "1", "Answered by a person", "share", "inbound_talked", "inbound", _OUTSIDE,
         "Answered or answered elsewhere / all conversations from outside.", NO_INBOUND, Grain.CONVERSATION,
-        source="metrics.md 32", variants=("answer_rate", "human_answer_rate_open"),
+        source="canon 32", variants=("answer_rate", "human_answer_rate_open"),
     ),
     MetricDefinition(
         "human_answer_rate_open", "1", "Answered by a person while open", "share", "inbound_talked", "inbound_open",
         f"{_OUTSIDE}; out of hours; refused", "Answered or answered elsewhere / conversations from outside that came "
-        "while open and were not refused.", NO_INBOUND, Grain.CONVERSATION, source="metrics.md section 0, Wazo",
+        "while open and were not refused.", NO_INBOUND, Grain.CONVERSATION, source="canon section 0, Wazo",
         variants=("human_answer_rate",),
     ),
     MetricDefinition(
         "missed_rate", "1", "Missed share", "share", "inbound_missed", "inbound", _OUTSIDE,
-        "Missed / all conversations from outside.", NO_INBOUND, Grain.CONVERSATION, source="metrics.md 32",
+        "Missed / all conversations from outside.", NO_INBOUND, Grain.CONVERSATION, source="canon 32",
         variants=("missed",),
     ),
     MetricDefinition(
@@ -60,7 +60,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         f"all classes but {_LOST}; conversations without a number",
         f"Of the conversations from outside in which nobody talked ({_LOST}): those with a later conversation with "
         f"that number, in either direction, in which somebody talked within {RECOVERY_H} h / all.",
-        NO_LOST, Grain.CONVERSATION, (("within", f"{RECOVERY_H} h"),), "metrics.md 33",
+        NO_LOST, Grain.CONVERSATION, (("within", f"{RECOVERY_H} h"),), "canon 33",
         variants=("recovery_rate_numbers", "recovery_rate_any"),
     ),
     MetricDefinition(
@@ -68,20 +68,20 @@ METRICS: tuple[MetricDefinition, ...] = (
         f"all classes but {_LOST}; conversations without a number",
         f"As before, but each number counts once: numbers of which one such conversation was made good within "
         f"{RECOVERY_H} h / numbers.",
-        NO_LOST, Grain.CONVERSATION, (("within", f"{RECOVERY_H} h"),), "metrics.md 33", Rollup.NONE,
+        NO_LOST, Grain.CONVERSATION, (("within", f"{RECOVERY_H} h"),), "canon 33", Rollup.NONE,
         variants=("recovery_rate", "recovery_rate_any"),
     ),
     MetricDefinition(
         "recovery_rate_any", "1", "Missed and ever made good", "share", "recovered", "lost",
         f"all classes but {_LOST}; conversations without a number", "As before, however late.", NO_LOST,
-        Grain.CONVERSATION, source="metrics.md 33", variants=("recovery_rate", "recovery_rate_numbers"),
+        Grain.CONVERSATION, source="canon 33", variants=("recovery_rate", "recovery_rate_numbers"),
     ),
     MetricDefinition(
         "recovery_p50", "1", "Time until made good, half", "s", "recovery_bins", None,
         "conversations that were not made good",
         "Half of those made good were so sooner than this, from their end to the first talk; in steps of 5 min, more "
         "than 7 days count as 7.",
-        "nothing was made good", Grain.CONVERSATION, (("quantile", "0.5"), ("step", "5 min")), "metrics.md 34",
+        "nothing was made good", Grain.CONVERSATION, (("quantile", "0.5"), ("step", "5 min")), "canon 34",
         Rollup.HISTOGRAM, ("recovery_p95",), 0.5,
     ),
     MetricDefinition(
@@ -89,7 +89,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "conversations that were not made good",
         "95 of 100 of those made good were so sooner than this, from their end to the first talk; in steps of 5 min, "
         "more than 7 days count as 7.",
-        "nothing was made good", Grain.CONVERSATION, (("quantile", "0.95"), ("step", "5 min")), "metrics.md 34",
+        "nothing was made good", Grain.CONVERSATION, (("quantile", "0.95"), ("step", "5 min")), "canon 34",
         Rollup.HISTOGRAM, ("recovery_p50",), 0.95,
     ),
     MetricDefinition(
@@ -98,12 +98,12 @@ METRICS: tuple[MetricDefinition, ...] = (
         "FCR (proxy): first conversations from outside in which somebody talked, with no further one of that number "
         "within 7 days / all such. Of the last 7 days not all is known yet.",
         "nobody called for the first time in this period", Grain.CONVERSATION, (("repeat", "7 days"),),
-        "metrics.md 23, ccmath; Ringostat",
+        "canon 23, ccmath; Ringostat",
     ),
     MetricDefinition(
         "repeat_rate", "1", "Repeat callers", "share", "repeats", "inbound", _OUTSIDE,
         "Conversations from outside whose number had called within 7 days before / all from outside.", NO_INBOUND,
-        Grain.CONVERSATION, (("repeat", "7 days"),), "metrics.md 23",
+        Grain.CONVERSATION, (("repeat", "7 days"),), "canon 23",
     ),
     MetricDefinition(
         "attempts_mean", "1", "Attempts", "times", "attempts", "inbound", _OUTSIDE,
