@@ -24,9 +24,10 @@ class ProcessSpec:
     on_demand: bool = False  # ends by itself when nobody needs it, and is then not started again
 
 
-def fixed_processes(transcribers: int) -> list[ProcessSpec]:
+def fixed_processes(transcribers: int, *, reports: bool = False) -> list[ProcessSpec]:
     """Everything but the workers. Stopping goes: informer (begins no more calls), workers (their goodbyes still pass
-    the edge), edge, recorder, transcribers, ingest (takes in the last lines), api, web."""
+    the edge), edge, recorder, transcribers, ingest (takes in the last lines), api, web. reports: whether a mail
+    server is named."""
     return [
         ProcessSpec("informer", ("informer",), -1),
         ProcessSpec("edge", ("edge",), 1),
@@ -36,6 +37,7 @@ def fixed_processes(transcribers: int) -> list[ProcessSpec]:
         ProcessSpec("ingest", ("ingest",), 4),
         ProcessSpec("api", ("api",), 5),
         ProcessSpec("web", ("web",), 5),
+        *([ProcessSpec("report", ("report",), 5)] if reports else []),
     ]
 
 

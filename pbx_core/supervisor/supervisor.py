@@ -66,7 +66,7 @@ class Supervisor:
     def run(self, stop: threading.Event) -> None:
         """Start everything, tend it until `stop` is set, then stop everything."""
         _forget_dead(self._db, self._clock)
-        for spec in plan.fixed_processes(self._settings.transcribers):
+        for spec in plan.fixed_processes(self._settings.transcribers, reports=bool(self._settings.smtp_host)):
             self._add(spec)
         self._grow()
         try:
