@@ -10,9 +10,10 @@ CREATE OR REPLACE TEMP TABLE made_leg AS
         FROM told AS t JOIN known AS k USING (story)
         WHERE t.callee <> ''
     ), once AS (
-        SELECT c.* FROM callee AS c
-        ANTI JOIN (SELECT DISTINCT story, number FROM callee WHERE kind IS NULL) AS told_by_legs
-            ON c.kind = 'queue' AND c.story = told_by_legs.story AND c.number = told_by_legs.number
+        SELECT * FROM callee WHERE kind IS NULL
+        UNION ALL
+        SELECT * FROM callee AS c WHERE kind = 'queue'
+            AND (story, number) NOT IN (SELECT (story, number) FROM callee WHERE kind IS NULL AND story IS NOT NULL)
     ), placed AS (
         SELECT *, row_number() OVER (PARTITION BY call_id ORDER BY ord, number, talked) AS position FROM once
     )
