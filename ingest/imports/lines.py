@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 BLOCK_BYTES = 16 << 20  # read at once
-LINE_BYTES_MAX = 1 << 20  # a longer line is no record of any of these formats: it comes out empty, with its number
+LINE_BYTES_MAX = 1 << 20  # a longer line is no record of any of these formats
+TOO_LONG = "(a line of more than 1 MB)"  # stands in its place
 OTHER_ENCODING = "cp1251"  # what is not UTF-8 is taken for it: the field's old exchanges in Cyrillic wrote so
 _SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string())])
 
@@ -77,7 +78,7 @@ def _table(data: bytes, number: int) -> pa.Table:
     long = ends - starts > LINE_BYTES_MAX
     text = _text(data, ends)
     if long.any():
-        text = pc.if_else(pa.array(long), pa.scalar("", pa.string()), text)
+        text = pc.if_else(pa.array(long), pa.scalar(TOO_LONG, pa.string()), text)
     return pa.table({"line": pa.array(np.arange(number, number + len(ends), dtype=np.int64)), "text": text}, _SCHEMA)
 
 

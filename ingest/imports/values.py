@@ -12,7 +12,7 @@ import pyarrow as pa
 from ingest.imports.raw import RAW_LEG
 
 TEXT_CHARS_MAX = 4000  # of one value are kept
-_FIRST = datetime(1990, 1, 1, tzinfo=UTC)  # no exchange of these formats is older
+FIRST = datetime(1990, 1, 1, tzinfo=UTC)  # no exchange of these formats is older
 _LAST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -36,7 +36,7 @@ def number(value: Any) -> float | None:
 
 def moment(epoch_s: float | None) -> datetime | None:
     """Seconds since 1970 as a time; None for 0 (never) and for times in which no exchange stood."""
-    if not epoch_s or not _FIRST.timestamp() < epoch_s < _LAST.timestamp():
+    if not epoch_s or not FIRST.timestamp() < epoch_s < _LAST.timestamp():
         return None
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=epoch_s)
 
@@ -49,7 +49,7 @@ def iso(value: Any) -> datetime | None:
         found = datetime.fromisoformat(value.strip())
     except ValueError:
         return None
-    return found.astimezone(UTC) if found.tzinfo and _FIRST < found < _LAST else None
+    return found.astimezone(UTC) if found.tzinfo and FIRST < found < _LAST else None
 
 
 def rows(found: Sequence[Mapping[str, Any]]) -> pa.Table:
