@@ -126,7 +126,7 @@ class Reader:
                 self._con.close()
                 self._con = None
 
-    def _run(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def _run(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], Any]:
         """The answer of one state of the warehouse: asked again when files were merged under the query."""
         check_text(values)
         problem: duckdb.Error | None = None
@@ -154,12 +154,23 @@ class Reader:
         epoch = self._epoch.read()
         if epoch % 2 == 0:
             return epoch, 0
-        return epoch, self._execute(SNAPSHOT, None)[1][0][0]
+        with self._connection() as cursor:
+            row = cursor.execute(SNAPSHOT).fetchone()
+        return epoch, row[0] if row else 0
 
-    def _execute(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def _execute(self, sql: str, values: dict[str, Any] | None) -> tuple[list[str], Any]:
         with self._connection() as cursor:
             cursor.execute(sql, values)
-            return [d[0] for d in cursor.description or []], cursor.fetchall()
+            return [d[0] for d in cursor.description or []], self._fetched(cursor)
+
+    def _fetched(self, cursor: duckdb.DuckDBPyConnection) -> Any:
+        """The answer to a question just asked."""
+        return cursor.fetchall()
+
+    def _prepare(self, con: duckdb.DuckDBPyConnection) -> None:
+        """What a fresh connection gets before its first question."""
+        equip(con)
+        warehouse.restrict(con, self._settings)
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         """A cursor of one's own on the shared instance."""
@@ -170,8 +181,7 @@ class Reader:
                 self._con = None
             if self._con is None:
                 con = warehouse.open_reader(self._settings)
-                equip(con)
-                warehouse.restrict(con, self._settings)
+                self._prepare(con)
                 self._con, self._inode = con, inode
             return self._con.cursor()
 
