@@ -47,6 +47,8 @@ class Row:
     disposition: str
     unique_id: str
     peer_unique_id: str = ""
+    rang_s: float = 0.0  # when the phone began to ring, and when it was taken: what only its own channel knows
+    taken_s: float | None = None
 
 
 @dataclass
@@ -165,13 +167,13 @@ class _Teller:
         numbers = [n for n, _ in results]
         for number, how in results:
             if how != "answered":
-                row = self._row(number, begin, until_s, DISPOSITION.get(how, "NO ANSWER"))
+                row = replace(self._row(number, begin, until_s, DISPOSITION.get(how, "NO ANSWER")), rang_s=at_s)
                 if taken_by and taken_by not in numbers:  # another phone picks it up: it takes this one's place
                     self.open = replace(row, peer=channel(taken_by, self.serial + 1), disposition="ANSWERED")
                 else:
                     self.logged.rows.append(row)
             else:
-                self.open = self._row(number, begin, until_s, "ANSWERED")
+                self.open = replace(self._row(number, begin, until_s, "ANSWERED"), rang_s=at_s, taken_s=until_s)
             begin = at_s
         if self.open is not None:
             since = until_s if self.up is None else max(self.up, self.open.begin_s)

@@ -50,10 +50,8 @@ def _split(row: Row) -> Iterator[Row]:
     agent = row.peer.removeprefix("PJSIP/").partition("-")[0]
     local = f"Local/{agent}@from-queue-{row.peer.rpartition('-')[2]}"
     yield replace(row, peer=f"{local};1")
-    begin = row.begin_s if row.answered_s is None else row.answered_s
-    inner_id = f"{row.peer_unique_id}1"
-    inner = replace(row, dst=agent, channel=f"{local};2", app="Dial", data=f"PJSIP/{agent},15", begin_s=begin)
-    yield replace(inner, unique_id=inner_id, answered_s=None if row.answered_s is None else begin)
+    inner = replace(row, dst=agent, channel=f"{local};2", app="Dial", data=f"PJSIP/{agent},15", begin_s=row.rang_s)
+    yield replace(inner, unique_id=f"{row.peer_unique_id}1", answered_s=row.taken_s)
 
 
 def _cells(one: Logged, row: Row, sequence: int, zone: ZoneInfo) -> dict[str, object]:

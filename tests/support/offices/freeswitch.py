@@ -108,6 +108,8 @@ def _variables(call: Call) -> dict[str, str]:
     for step in call.steps:
         if isinstance(step, Wait):
             values |= _queued(call, step)
+        if isinstance(step, Message) and step.left:
+            values["voicemail_message_len"] = str(int(step.until_s - step.at_s))
     return values
 
 
@@ -146,6 +148,8 @@ def _other_legs(call: Call) -> Iterable[tuple[str, dict[str, str]]]:
     for n, step in enumerate(call.steps):
         talk = next((s for s in call.steps[n + 1 :] if isinstance(s, Talk)), None)
         rang = [(step.at_s, step.until_s, step.results)] if isinstance(step, Ring) else []
+        if isinstance(step, Ring) and step.pickup:
+            rang.append((step.until_s, step.until_s, ((step.taken_by, "answered"),)))
         rang += [(o.at_s, o.until_s, o.results) for o in step.offers] if isinstance(step, Wait) else []
         if isinstance(step, Transfer):
             rang = [(step.ring_s, step.at_s, ((step.to, "answered"),))]

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tests.support.offices import people
-from tests.support.offices.calls import Call, Hours, Message, Ring, Talk, Transfer, Wait
+from tests.support.offices.calls import Call, Hours, Menu, Message, Ring, Transfer, Wait
 from tests.support.offices.draw import Plan
 
 REPEAT_DAYS = 7
@@ -129,7 +128,7 @@ def _class(calls: Sequence[Call]) -> str:
         return "reached" if talked else "not_reached"
     steps = [s for c in calls for s in c.steps]
     if talked:
-        return "answered" if _asked(first, talked.talks[0]) else "answered_elsewhere"
+        return "answered" if _asked(talked) else "answered_elsewhere"
     if any(isinstance(s, Message) and s.left for s in steps):
         return "voicemail"
     if all(any(isinstance(s, Hours) and not s.opened for s in c.steps) for c in calls):
@@ -141,13 +140,12 @@ def _class(calls: Sequence[Call]) -> str:
     return "missed"
 
 
-def _asked(first: Call, talk: Talk) -> bool:
+def _asked(call: Call) -> bool:
     """Whether the one who talked is among those whom the caller asked for: by a group, a queue or a menu it is
     everybody."""
-    if first.did != people.DIRECT:
-        return True
-    ring = first.steps[0]
-    return isinstance(ring, Ring) and talk.number == ring.asked.partition(":")[2]
+    first = next(s for s in call.steps if isinstance(s, Menu | Wait | Ring))
+    kind, _, number = first.asked.partition(":") if isinstance(first, Ring) else ("", "", "")
+    return kind != "extension" or call.talks[0].number == number
 
 
 def _repeats(same: Sequence[Truth]) -> None:

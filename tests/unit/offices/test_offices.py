@@ -124,7 +124,7 @@ def test_freepbx_shows_a_queue_by_local_channels_and_a_group_by_its_number():
         ("ext-queues", "610", "NO ANSWER", "0"),
         ("from-internal", "104", "NO ANSWER", "0"),
         ("ext-queues", "610", "ANSWERED", "50"),
-        ("from-internal", "105", "ANSWERED", "50"),
+        ("from-internal", "105", "ANSWERED", "40"),
     ]
     assert rows[0]["calldate"] == "2026-03-29 00:59:50"
     assert len({r["linkedid"] for r in rows}) == 1
