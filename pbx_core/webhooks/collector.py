@@ -20,7 +20,7 @@ from pbx_core.store.endpoints import Endpoint
 from pbx_core.store.outbox import Event, Read
 from pbx_core.store.schema import live_call, queue_call
 from pbx_core.webhooks import facts, retry
-from pbx_core.webhooks.facts import Source
+from pbx_core.webhooks.facts import Fact, Source
 
 SOURCES = "callbench.webhook_facts"  # entry points
 READ_BYTES = 4 * 1024 * 1024  # of one segment in one round
@@ -28,6 +28,7 @@ SOURCE_EVERY_S = 5.0
 TIDY_EVERY_S = 600.0
 CLOCKS_S = 60.0  # a file system may tell another time than we do
 BACK = timedelta(hours=48)  # so far back a source is asked: this process may have been away
+OVERLAP = timedelta(minutes=10)  # asked again for what a process that was started again wrote late
 SETTLED = timedelta(seconds=5)  # a line written so long before ingest's last round is in the warehouse
 LIVE_SEEN = timedelta(seconds=2)  # calls under way are looked at more often than that
 NUMBER_DIGITS = 9  # two writings of one number end with the same digits
@@ -52,6 +53,7 @@ class Collector:
         self._reads = outbox.offsets(db)
         self._asked_at = self._tidied_at = float("-inf")
         self._began = clock.now()
+        self._told_until: dict[tuple[int, str], datetime] = {}  # source, tenant
         self._on_the_line: dict[tuple[str, str], datetime] = {}  # tenant, number's end → when it was last in a call
 
     def round(self, endpoints: Sequence[Endpoint]) -> int:
@@ -109,18 +111,17 @@ class Collector:
             return 0
         now = self._clock.now()
         made = 0
-        for source in self._sources:
+        for number, source in enumerate(self._sources):
             takers = [e for e in endpoints if not source.types.isdisjoint(e.events)]
             for tenant_id in dict.fromkeys(e.tenant_id for e in takers):
                 own = min(e.since for e in takers if e.tenant_id == tenant_id)
-                since = max(datetime.fromtimestamp(own, UTC), now - BACK)
-                told = source.facts(tenant_id, since, complete)
-                events = [
-                    facts.event(fact, fact.occurred_at.timestamp())
-                    for fact in told
-                    if not self._talks(tenant_id, str(fact.data.get("outside_number", "")), complete)
-                ]
+                known = self._told_until.get((number, tenant_id), now - BACK)
+                told = source.facts(tenant_id, max(datetime.fromtimestamp(own, UTC), known), complete)
+                held = [fact for fact in told if self._talks(tenant_id, fact, complete)]
+                events = [facts.event(fact, fact.occurred_at.timestamp()) for fact in told if fact not in held]
                 made += outbox.put(self._db, events, takers, now.timestamp())
+                until = min((fact.occurred_at for fact in held), default=complete)
+                self._told_until[(number, tenant_id)] = min(until, complete) - OVERLAP
         return made
 
     def _complete_until(self) -> datetime | None:
@@ -146,8 +147,9 @@ class Collector:
             self._on_the_line[(tenant_id, _end(number))] = now
         self._on_the_line = {key: at for key, at in self._on_the_line.items() if now - at < BACK}
 
-    def _talks(self, tenant_id: str, number: str, complete: datetime) -> bool:
-        """Whether the number is in a call, or was in one whose record may not be in the warehouse yet."""
+    def _talks(self, tenant_id: str, fact: Fact, complete: datetime) -> bool:
+        """Whether the fact's number is in a call, or was in one whose record may not be in the warehouse yet."""
+        number = str(fact.data.get("outside_number", ""))
         at = self._on_the_line.get((tenant_id, _end(number))) if number else None
         return at is not None and at >= complete - LIVE_SEEN
 
