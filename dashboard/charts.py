@@ -103,6 +103,22 @@ def quality(frame: pd.DataFrame, colours: Palette, window: Window) -> go.Figure:
     return _finish(figure, colours, window)
 
 
+def figure(frame: pd.DataFrame, unit: str, colours: Palette, window: Window) -> go.Figure:
+    """One figure over time. frame: key, value as of analytics.queries.series; counts are bars, the rest a line."""
+    drawn = go.Figure()
+    if unit in ("calls", "conversations", "numbers"):
+        bars = frame.assign(bucket=wall(frame.key)).groupby("bucket", as_index=False).value.sum()
+        drawn.add_bar(x=bars.bucket, y=bars.value, width=window.bar_ms, marker={"color": colours.accent})
+    else:
+        drawn.add_scatter(
+            x=wall(frame.key), y=frame.value, mode="lines+markers", line={"color": colours.accent, "width": 2},
+            marker={"size": 6},
+        )  # fmt: skip
+    drawn.update_layout(showlegend=False)
+    drawn.update_yaxes(tickformat=".0%" if unit == "share" else None, title=unit if unit != "share" else None)
+    return _finish(drawn, colours, window)
+
+
 def _finish(figure: go.Figure, colours: Palette, window: Window) -> go.Figure:
     figure.update_layout(
         colorway=[colours.accent, colours.callee, colours.quiet, colours.bad, colours.good],

@@ -6,9 +6,14 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from analytics import metrics
+from analytics.metrics import MetricValue
+
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!<>|~$:])")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 LABEL_CHARS_MAX = 64
+_MEASURED = {"ms": 1, "dBFS": 1, "words/min": 0, "/h": 1, "/100 words": 1, "E": 2, "x": 2}  # unit → digits
+_BARE = ("times", "-1..1", "-2..2")  # two digits say enough
 
 
 def plain(text: str) -> str:
@@ -18,8 +23,8 @@ def plain(text: str) -> str:
 
 
 def number(value: float | None, unit: str) -> str:
-    """A figure with its unit: share 0..1 as per cent, seconds as h:mm:ss or s, MOS with two digits, a rate
-    per minute with one, else a count."""
+    """A figure with its unit: share 0..1 as per cent, seconds as h:mm:ss or s, MOS and scales with two digits, rates
+    and levels with one, else a count."""
     if value is None:
         return "–"
     if unit == "share":
@@ -30,7 +35,25 @@ def number(value: float | None, unit: str) -> str:
         return f"{value:.1f} /min"
     if unit == "MOS":
         return f"{value:.2f}"
+    if unit in _MEASURED:
+        return f"{value:.{_MEASURED[unit]}f} {unit}"
+    if unit in _BARE:
+        return f"{value:.2f}"
     return f"{value:,.0f}".replace(",", "\u2009")
+
+
+def made_of(value: MetricValue) -> str:
+    """The two numbers behind a figure, each with what it counts."""
+    above, below = metrics.says(value.metric_id)
+    if value.denominator is None:
+        return f"Total: {_total(value.numerator, *above)}"
+    return f"Numerator: {_total(value.numerator, *above)}\nDenominator: {_total(value.denominator, *below)}"
+
+
+def _total(value: float | None, name: str, says: str) -> str:
+    if name.endswith("_s"):
+        return f"{number(value, 's')}, {says}"
+    return f"{'–' if value is None else f'{value:,.2f}' if value % 1 else number(value, '')}, {says}"
 
 
 def seconds(value: float) -> str:

@@ -35,11 +35,21 @@ def overview() -> st.Page:
     return st.Page(VIEWS / "overview.py", title="Overview", url_path="overview")
 
 
+def metrics() -> st.Page:
+    """Every figure, opened one by one."""
+    return st.Page(VIEWS / "metrics.py", title="Numbers", url_path="metrics")
+
+
 def health() -> st.Page:
     """Whether the figures may be trusted today."""
     return st.Page(VIEWS / "health.py", title="Health", url_path="health")
 
 
+def reports() -> st.Page:
+    """What comes by mail."""
+    return st.Page(VIEWS / "reports.py", title="Reports", url_path="reports")
+
+
 def navigation() -> list[st.Page]:
     """All of them, in the order of the menu."""
-    return [calls(), search(), live(), overview(), health(), review()]
+    return [calls(), search(), live(), overview(), metrics(), reports(), health(), review()]

@@ -8,9 +8,21 @@ means a new version.
 from __future__ import annotations
 
 from analytics.metrics import calls, lines, queues, stories, talk
+from analytics.metrics.totals import BY_NAME, MEASURE
 from analytics.metrics.types import Grain, How, MetricDefinition, MetricValue, Rollup, evaluate
 
-__all__ = ["BY_ID", "REGISTRY", "SECTIONS", "Grain", "How", "MetricDefinition", "MetricValue", "Rollup", "evaluate"]
+__all__ = [
+    "BY_ID",
+    "REGISTRY",
+    "SECTIONS",
+    "Grain",
+    "How",
+    "MetricDefinition",
+    "MetricValue",
+    "Rollup",
+    "evaluate",
+    "says",
+]
 
 SECTIONS: dict[str, tuple[MetricDefinition, ...]] = {
     "Calls": calls.METRICS,
@@ -23,3 +35,14 @@ SECTIONS: dict[str, tuple[MetricDefinition, ...]] = {
 REGISTRY: tuple[MetricDefinition, ...] = tuple(m for metrics in SECTIONS.values() for m in metrics)
 
 BY_ID: dict[str, MetricDefinition] = {m.metric_id: m for m in REGISTRY}
+
+
+def says(metric_id: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """(name, what it counts) of a figure's numerator and of what it is divided by."""
+    m = BY_ID[metric_id]
+    if m.quantile is not None:
+        of = MEASURE[m.numerator].says
+        return ("rows", f"rows up to that value of {of}"), ("rows", f"rows with {of}")
+    above = BY_NAME[m.numerator]
+    below = BY_NAME[m.denominator] if m.denominator is not None else above
+    return (above.name, above.says), (below.name, below.says)

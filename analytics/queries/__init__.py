@@ -10,6 +10,7 @@ Every answer is limited to the scope's tenant and, for an agent, to the calls of
 from analytics.metrics import MetricValue
 from analytics.queries.calls import calls, neighbours
 from analytics.queries.detail import call, recording
+from analytics.queries.metrics import distribution, rows_behind, series, values
 from analytics.queries.overview import overview
 from analytics.queries.reader import Reader, freshness, open_reader
 from analytics.queries.search import Found, Hit, Speaker, search
@@ -28,12 +29,16 @@ __all__ = [
     "Speaker",
     "call",
     "calls",
+    "distribution",
     "freshness",
     "neighbours",
     "open_reader",
     "overview",
     "quality",
     "recording",
+    "rows_behind",
     "search",
+    "series",
+    "values",
     "volume",
 ]

@@ -74,6 +74,14 @@ def topics(compared: dict[str, Any]) -> None:
     _mount("topics", "topics", compared)
 
 
+def linked(key: str, label: str, heads: list[str], rows: list[dict[str, Any]]) -> str | None:
+    """A table whose rows are links: {href, key, cells}, of which the first cell is the link. Rows with a key do not
+    leave the page: the key of the one that was followed is returned, else None."""
+    data = {"label": label, "heads": heads, "rows": rows}
+    wish: str | None = _mount("linked", key, data, on_go_change=_nothing).go
+    return wish
+
+
 def bar(pages: list[tuple[str, str]], here: str, name: str, role: str, tenant: str) -> str | None:
     """The bar above every page: (path, title) of where one can go, who is signed in, and the way out. Returns the
     path of the page that was asked for, or None."""

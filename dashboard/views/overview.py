@@ -2,58 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from analytics import queries
 from analytics.queries import topics
-from dashboard import charts, formatting, player, session
+from dashboard import charts, formatting, pages, period, player, session
 from dashboard.web import meanings
 from pbx_core.store import models
 
-DAYS = {"Today": 1, "7 days": 7, "30 days": 30, "90 days": 90}
-OTHER = "Other"
 CALLS = ("calls", "answered", "answer_rate", "talk_s_total", "talk_s_mean", "wait_s_mean")
+ANSWERED = (
+    "inbound_conversations", "human_answer_rate", "missed", "recovery_rate", "inbound_voicemail", "repeat_rate",
+)  # fmt: skip
+QUEUES = ("queue_offered", "service_level", "abandonment_rate", "asa", "aht", "queue_wait_max")
+SPOKEN = (
+    "caller_talk_ratio_mean", "agent_talk_ratio_mean", "agent_patience_s_mean", "interactivity_mean", "non_talk_share",
+    "silence_share",
+)  # fmt: skip
 SOUND = ("mos_mean", "share_mos_below_3_6", "recorded_share", "recording_ok_share", "transcribed_share")
 CARD_PX = 168
 
 
-def period(viewer: session.Viewer) -> tuple[datetime, datetime]:
-    """The days looked at, as UTC from the first midnight to the one after the last, in the tenant's zone."""
-    today = datetime.now(viewer.zone).date()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.segmented_control("Period", [*DAYS, OTHER], default="7 days", key="period", required=True)
-        first, last = today - timedelta(days=DAYS.get(name or "7 days", 7) - 1), today
-        if name == OTHER:
-            picked = st.date_input("Days", value=(today - timedelta(days=6), today), max_value=today, width=260)
-            first, last = (picked[0], picked[-1]) if isinstance(picked, tuple) and picked else (first, last)
-
-    def midnight(day: date) -> datetime:
-        return datetime.combine(day, time(), viewer.zone).astimezone(UTC)
-
-    return midnight(first), midnight(last + timedelta(days=1))
-
-
 def explain(metric: queries.MetricValue) -> None:
-    """What a figure means and what it was made of."""
+    """What a figure means and what it was made of; the page Numbers has its rivals and its rows."""
     st.text(metric.definition)
     if metric.reason:
         st.text(f"No value: {metric.reason}")
-    above = formatting.number(metric.numerator, "s" if metric.unit == "s" else "")
-    if metric.unit in ("MOS", "/min") or metric.metric_id.endswith("ratio_mean"):
-        above = f"{metric.numerator:.2f}" if metric.numerator is not None else "–"
-    of_seconds = metric.metric_id in ("silence_share", "non_talk_share")
-    if of_seconds:
-        above = formatting.number(metric.numerator, "s")
-    below_unit = "s" if of_seconds else ""
-    if metric.denominator is None:
-        st.text(f"Total: {above}")
-    else:
-        st.text(f"Numerator: {above}\nDenominator: {formatting.number(metric.denominator, below_unit)}")
+    st.text(formatting.made_of(metric))
     st.text(f"Left out: {metric.exclusions}")
     st.text(f"Definition {metric.metric_id}, version {metric.version}")
+    st.page_link(
+        pages.metrics(),
+        label="Rivals and rows",
+        query_params={"metric": metric.metric_id, **period.parameters()},
+    )
 
 
 def card(metric: queries.MetricValue) -> None:
@@ -83,7 +68,7 @@ def drawn(title: str, figure: go.Figure) -> None:
 
 
 def sections(viewer: session.Viewer, metrics: list[queries.MetricValue], since: datetime, until: datetime) -> None:
-    """Figures and charts of the period: calls, then sound and recordings, then what has no group yet."""
+    """Figures and charts of the period: calls; callers and queues where there are some; sound; speech."""
     grain = "hour" if until - since <= timedelta(days=2) else "day"
     reader, zone = viewer.reader(), viewer.zone.key
     colours = charts.palette(st.context.theme.type)
@@ -96,14 +81,19 @@ def sections(viewer: session.Viewer, metrics: list[queries.MetricValue], since: 
         drawn("Calls by result", charts.volume(calls, colours, window))
     with right:
         drawn("Minutes talked", charts.talk(calls, colours, window))
+    known = {m.metric_id: m.value for m in metrics}
+    if known["inbound_conversations"]:
+        st.subheader("Callers from outside", anchor=False)
+        cards(metrics, ANSWERED)
+    if known["queue_offered"]:
+        st.subheader("Queues", anchor=False)
+        cards(metrics, QUEUES)
     st.subheader("Sound and recordings", anchor=False)
     cards(metrics, SOUND)
     if not lines.empty:
         drawn("Sound quality of the lines", charts.quality(lines, colours, window))
-    rest = tuple(m.metric_id for m in metrics if m.metric_id not in (*CALLS, *SOUND))
-    if rest:
-        st.subheader("Conversations", anchor=False)
-        cards(metrics, rest)
+    st.subheader("Speech", anchor=False)
+    cards(metrics, SPOKEN)
 
 
 def rising(viewer: session.Viewer) -> None:
@@ -118,7 +108,7 @@ def content() -> None:
     """The page."""
     viewer = session.viewer()
     st.title("Overview", anchor=False)
-    since, until = period(viewer)
+    since, until = period.chosen(viewer)
     reader = viewer.reader()
     metrics = queries.overview(reader, viewer.scope, since, until)
     if viewer.session.role == "agent":
