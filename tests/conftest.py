@@ -1,4 +1,7 @@
-"""Fixtures for every kind of test. The default world has two tenants with the same extension numbers."""
+"""Fixtures for every kind of test. The default world has two tenants with the same extension numbers.
+
+With CALLBENCH_TEST_POSTGRES=1 the operational database of these fixtures is a PostgreSQL (tests/support/postgres.py).
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from pbx_core.clock import SystemClock
 from pbx_core.settings import Settings, load
 from pbx_core.store import directory, engine
+from tests.support import postgres
 
 # Several suites' worth of processes share this machine: that a worker refuses calls for it is the subject of one test,
 # which sets its own limit.
 os.environ.setdefault("CALLBENCH_PROCESSOR_WAIT_SHARE_MAX", "1.0")
+POSTGRES = os.environ.get("CALLBENCH_TEST_POSTGRES") == "1"
 
 
 @dataclass(frozen=True)
@@ -45,15 +51,30 @@ def own_main() -> Iterator[None]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    if POSTGRES:
+        model = request.getfixturevalue("populated") if "world" in request.fixturenames else ""
+        monkeypatch.setenv("CALLBENCH_DATABASE", postgres.database(model))
     return load(tmp_path / "data")
 
 
 @pytest.fixture(scope="session")
-def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The database of the default world, made once per run: hashing eight passwords takes seconds."""
+def populated(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The database of the default world, made once per run: hashing eight passwords takes seconds. Its file, or its
+    name on PostgreSQL."""
     settings = load(tmp_path_factory.mktemp("world") / "data")
+    if POSTGRES:
+        settings = settings.model_copy(update={"database": SecretStr(postgres.database())})
     db = engine.migrate(settings)
+    _populate(db)
+    if not POSTGRES:
+        with db.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")  # everything into the one file that is copied
+    db.dispose()
+    return str(db.url.database)
+
+
+def _populate(db: sa.Engine) -> None:
     clock = SystemClock()
     tenants = [
         directory.add_tenant(db, clock, "Acme Ltd", "acme.test", time_zone="Asia/Bishkek", languages="en,ru"),
@@ -75,16 +96,13 @@ def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 f"correct horse {role}",
                 own_extension="101" if role == "agent" else None,
             )
-    with db.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")  # everything into the one file that is copied
-    db.dispose()
-    return settings.data / "callbench.sqlite"
 
 
 @pytest.fixture
-def world(settings: Settings, populated: Path) -> Iterator[World]:
+def world(settings: Settings, populated: str) -> Iterator[World]:
     settings.data.mkdir(parents=True, exist_ok=True)
-    shutil.copy(populated, settings.data)  # mode included
+    if not POSTGRES:
+        shutil.copy(populated, settings.data)  # mode included
     db = engine.connect(settings)
     acme, birch = directory.tenants(db)
     yield World(settings, db, SystemClock(), acme, birch)

@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 
 import psutil
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from pbx_core.clock import Clock
 from pbx_core.domain import acd
@@ -27,7 +26,9 @@ from pbx_core.domain.model import Model, QueueModel
 from pbx_core.domain.nodes import Target
 from pbx_core.domain.records import QueueEvent
 from pbx_core.store import line, services
+from pbx_core.store.engine import take_turn
 from pbx_core.store.schema import agent, live_call, queue_call
+from pbx_core.store.upsert import insert
 
 LOST_S = 60.0  # an entry so old that no live call stands for is removed
 HANG_UP_S = 15.0  # who asks to be called back has hung up by then
@@ -298,10 +299,9 @@ class Acd:
 
 @contextmanager
 def write(db: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that holds SQLite's write lock from its beginning: what it reads stays true until it commits."""
+    """A transaction that holds the writers' lock from its beginning: what it reads stays true until it commits."""
     with db.begin() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        take_turn(connection)
         yield connection
 
 

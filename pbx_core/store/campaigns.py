@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from pbx_core.clock import Clock
 from pbx_core.domain import campaign as rules_
@@ -25,6 +24,7 @@ from pbx_core.domain.records import InformRecord, from_json, to_json
 from pbx_core.errors import InputError
 from pbx_core.store.acd import write
 from pbx_core.store.schema import campaign, campaign_number, campaign_try, opt_out
+from pbx_core.store.upsert import insert
 
 LOOK_MAX = 200  # numbers that one claim looks through for one that may be called now
 AGAIN_S = 2.0  # a call that found no worker is asked for again after so long

@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from pbx_core.clock import Clock
 from pbx_core.store.schema import followed_call
+from pbx_core.store.upsert import insert
 
 LOOK_S = 30.0  # a look counts for so long; the page renews it every 10 s, so a reload or a lost request ends nothing
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from pbx_core.clock import Clock
 from pbx_core.store.jobs import EVERY_TENANT, URGENT
 from pbx_core.store.schema import job, job_turn, kept_recording, untranscribed_call
+from pbx_core.store.upsert import insert
 
 STATES = ("ready", "leased", "done", "failed", "cancelled")
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import psutil
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from pbx_core.clock import Clock
 from pbx_core.store.schema import job, job_turn
+from pbx_core.store.upsert import insert
 
 TRIES_MAX = 4  # then the job is put aside as failed with its reason
 LEASED_AT_ONCE_MAX = 32  # by one process

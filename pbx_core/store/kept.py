@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from pbx_core.clock import Clock
 from pbx_core.domain.records import RecordingRecord
@@ -13,6 +12,7 @@ from pbx_core.errors import InputError
 from pbx_core.store.schema import kept_recording as kept
 from pbx_core.store.schema import legal_hold as hold
 from pbx_core.store.schema import live_call, tenant, voicemail_message
+from pbx_core.store.upsert import insert
 
 BATCH_MAX = 200  # recordings dealt with in one round
 

@@ -21,6 +21,7 @@ from pbx_core.domain.modelcheck import Mistake, check
 from pbx_core.errors import InputError
 from pbx_core.store import directory
 from pbx_core.store.directory import Tenant
+from pbx_core.store.engine import take_turn
 from pbx_core.store.schema import binding, did_number, pbx_model, secret, tenant, user_setting
 from pbx_core.store.schema import extension as extension_row
 from pbx_core.store.usersettings import change_user, user_settings
@@ -105,8 +106,7 @@ def apply(
         raise InputError(f"A comment has at most {COMMENT_CHARS_MAX} characters.", error_id="bad_comment")
     now = clock.now().timestamp()
     with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":  # its write lock now: what is read below must still hold when we write
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        take_turn(connection)  # what is read below must still hold when we write
         owner = _owner(connection, tenant_id)
         version = _newest(connection, tenant_id)
         if based_on is not None and based_on != version:

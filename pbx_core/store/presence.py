@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from pbx_core.clock import Clock
 from pbx_core.store.schema import live_call, live_room
+from pbx_core.store.upsert import insert
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import psutil
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from pbx_core.clock import Clock
 from pbx_core.store.schema import service
+from pbx_core.store.upsert import insert
 
 HEARTBEAT_S = 1.0  # how often a process writes its row
 STALE_S = 6.0  # a row older than this belongs to a process that hangs or is gone

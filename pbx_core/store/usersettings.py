@@ -13,6 +13,7 @@ from pbx_core.clock import Clock
 from pbx_core.domain.model import UserSettings
 from pbx_core.errors import InputError
 from pbx_core.store import directory
+from pbx_core.store.engine import take_turn
 from pbx_core.store.schema import user_setting
 
 CHANGEABLE = tuple(f.name for f in fields(UserSettings) if f.name != "number")
@@ -48,8 +49,7 @@ def change_user(
     wanted = {name: _checked(name, value) for name, value in changes.items()}
     mine = sa.and_(user_setting.c.tenant_id == tenant_id, user_setting.c.number == number)
     with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        take_turn(connection)
         row = connection.execute(sa.select(user_setting.c.settings).where(mine)).one_or_none()
         before = _load(number, row.settings) if row else UserSettings(number)
         after = replace(before, **wanted)

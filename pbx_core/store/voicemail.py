@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from pbx_core.clock import Clock
 from pbx_core.store.schema import voicemail_message as message
+from pbx_core.store.upsert import insert
 
 
 def left(

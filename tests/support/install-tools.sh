@@ -15,6 +15,7 @@ need baresip baresip-core
 need sipp sip-tester
 need linphonec linphone-cli
 need chromium chromium
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
 fc-list 2>/dev/null | grep -qi 'emoji' || missing="$missing fonts-dejavu-core fonts-noto-color-emoji fontconfig"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from pbx_core.store.engine import open_engine
+from pbx_core.store.engine import MIGRATION, open_engine
 from pbx_core.store.schema import metadata
 
 
@@ -13,6 +13,9 @@ def run() -> None:
     assert url, "sqlalchemy.url is set by pbx_core.store.engine.migrate"
     engine = open_engine(url)
     with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # several machines may start at once; let go of with the connection
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION})")
+            connection.commit()
         context.configure(
             connection=connection, target_metadata=metadata, transaction_per_migration=True, render_as_batch=True
         )

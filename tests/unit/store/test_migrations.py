@@ -14,6 +14,8 @@ from pbx_core.errors import Unavailable
 from pbx_core.settings import Settings
 from pbx_core.store import engine
 from pbx_core.store.schema import metadata
+from tests.conftest import POSTGRES
+from tests.support import postgres
 
 
 def _shape(db: sa.Engine) -> dict[str, object]:
@@ -38,7 +40,8 @@ def _default(text: object) -> str | None:
 
 def test_an_empty_database_migrates_to_what_the_schema_says(settings: Settings) -> None:
     migrated = engine.migrate(settings)
-    declared = engine.open_engine(f"sqlite:///{settings.data / 'declared.sqlite'}")
+    other = postgres.database() if POSTGRES else f"sqlite:///{settings.data / 'declared.sqlite'}"
+    declared = engine.open_engine(other)
     metadata.create_all(declared)
     assert _shape(migrated) == _shape(declared)
     with migrated.connect() as connection:
@@ -59,11 +62,15 @@ def test_migrating_again_keeps_what_is_there(settings: Settings) -> None:
 def test_the_database_is_durable_keeps_references_and_is_nobody_elses_to_read(settings: Settings) -> None:
     db = engine.migrate(settings)
     with db.connect() as connection:
-        pragmas = {p: connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in ("journal_mode", "synchronous")}
-        assert pragmas == {"journal_mode": "wal", "synchronous": 2}
-        files = list(settings.data.glob("callbench.sqlite*"))
-        assert len(files) == 3, "the database, its log and its index"
-        assert all(file.stat().st_mode & 0o077 == 0 for file in files)
+        if POSTGRES:
+            shown = [connection.exec_driver_sql(f"SHOW {p}").scalar() for p in ("fsync", "synchronous_commit")]
+            assert shown == ["on", "on"]
+        else:
+            pragmas = {p: connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in ("journal_mode", "synchronous")}
+            assert pragmas == {"journal_mode": "wal", "synchronous": 2}
+            files = list(settings.data.glob("callbench.sqlite*"))
+            assert len(files) == 3, "the database, its log and its index"
+            assert all(file.stat().st_mode & 0o077 == 0 for file in files)
     with pytest.raises(sa.exc.IntegrityError), db.begin() as connection:
         values = {"tenant_id": "nobody", "number": "101", "ha1_md5": "", "ha1_sha256": "", "created_at": 0}
         connection.execute(sa.insert(metadata.tables["extension"]).values(values))

@@ -69,7 +69,9 @@ def test_a_document_with_mistakes_is_refused_with_their_places(world: World) -> 
     said = _refusal(world, "model", "apply", "-", *ACME, stdin=text.replace("port", "prt"))
     assert "menus.main.keys.3: no queue" in said
     assert models.history(world.db, world.acme.tenant_id) == []
-    assert "cannot be read" in _refusal(world, "model", "check", str(world.settings.data / "callbench.sqlite"))
+    no_text = world.settings.data / "picture.png"
+    no_text.write_bytes(bytes(range(256)))
+    assert "cannot be read" in _refusal(world, "model", "check", str(no_text))
 
 
 def test_numbers_are_made_in_bulk_with_names_and_their_passwords_kept_in_a_file(world: World, tmp_path: Path) -> None:
