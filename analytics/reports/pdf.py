@@ -74,7 +74,7 @@ def _figures(paper: FPDF, report: Report) -> None:
     heads = FontFace(emphasis="BOLD", color=SOFT, size_pt=8)
     small = FontFace(color=SOFT, size_pt=7)
     with paper.table(
-        col_widths=(50, 22, 22, 22, 62),
+        col_widths=(50, 23, 23, 23, 59),
         text_align=("LEFT", "RIGHT", "RIGHT", "RIGHT", "LEFT"),
         borders_layout="HORIZONTAL_LINES",
         headings_style=heads,
@@ -106,7 +106,7 @@ def _terms(paper: FPDF, report: Report) -> None:
 def _line(paper: FPDF, text: str, size: float, style: str = "", colour: tuple[int, int, int] = INK) -> None:
     paper.set_font("sans", style, size)
     paper.set_text_color(*colour)
-    paper.multi_cell(0, size * 0.5, _shown(text), new_x="LMARGIN", new_y="NEXT")
+    paper.multi_cell(0, size * 0.5, _shown(text), align="L", new_x="LMARGIN", new_y="NEXT")
 
 
 def _shown(text: str) -> str:

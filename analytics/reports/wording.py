@@ -58,6 +58,8 @@ def _seconds(number: float) -> str:
     if number < 60:
         return f"{number:.1f} s"
     whole = round(number)
+    if whole >= 172_800:
+        return f"{number / 86_400:.1f} days"
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d} min"
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"

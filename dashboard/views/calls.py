@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from analytics import queries
-from dashboard import formatting, pages, player, session
+from dashboard import downloads, formatting, pages, player, session
 from dashboard.web import api, filters
 from pbx_core.domain.records import Disposition
 from pbx_core.errors import InputError
@@ -125,6 +125,7 @@ def filter_bar(viewer: session.Viewer) -> None:
                 chosen("alert", ALERTS)
             day("since", "From")
             day("until", "Until")
+        downloads.popover("calls", active, texts=True)
         if active:
             st.button("Clear", on_click=clear, type="tertiary")
 
@@ -193,6 +194,7 @@ def content() -> None:
         return
     query = urlencode({**carried, **filters.place(params)})
     names = api.names(viewer.context, viewer.session)
+    downloads.running()
     opened = player.calls(rows, names, query, viewer.tenant.time_zone)
     pager(page)
     if opened:

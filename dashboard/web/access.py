@@ -36,6 +36,11 @@ def may_hurry(session: Session) -> bool:
     return may_comment(session)
 
 
+def may_order_reports(session: Session) -> bool:
+    """Whether this person decides which reports come by mail, and to whom."""
+    return may_comment(session)
+
+
 def may_delete_any(session: Session) -> bool:
     """Whether this person may delete what others wrote."""
     return session.role == "owner"

@@ -25,6 +25,7 @@ from dashboard.web import (
     plain,
     progress,
     redacted,
+    reported,
     searches,
     transcribing,
     transcripts,
@@ -59,6 +60,7 @@ def build(context: Context) -> FastAPI:
     transcribing.routes(api, context)
     health.routes(api, context)
     exports.routes(api, context)
+    reported.routes(api, context)
     return api
 
 

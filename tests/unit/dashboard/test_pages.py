@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard import asgi, formatting
 from dashboard.web import context as web_context
 from dashboard.web.context import Context
-from pbx_core.store import directory, sessions
+from pbx_core.domain.report_slots import Rhythm
+from pbx_core.store import directory, reports, sessions
 from tests.support import facts
 
 APP = str(asgi.SCRIPT)
@@ -140,3 +141,27 @@ def test_text_for_labels_keeps_no_markup(text: str) -> None:
 
 def test_the_pages_do_not_lie_in_a_folder_that_streamlit_serves_by_itself() -> None:
     assert not (Path(APP).parent / "pages").exists()
+
+
+def test_reports_are_ordered_and_ended_by_who_may(opened, context: Context, town) -> None:
+    page = "views/reports.py"
+    assert "Owners and managers decide" in texts(opened("agent@acme.test", page))
+    test = opened("manager@acme.test", page)
+    assert "No report comes by mail yet." in texts(test) and "No mail server is set up" in texts(test)
+    test.selectbox[0].select(Rhythm.MONTHLY)
+    test.multiselect[0].select(test.multiselect[0].options[0])
+    test.button[0].click().run()
+    (made,) = reports.schedules(context.db, town.acme.tenant_id)
+    assert made.rhythm is Rhythm.MONTHLY and len(made.recipients) == 1
+    assert "On the first, about the month before, at 07:00" in texts(test)
+    assert "No report comes" in texts(opened("owner@birch.test", page))
+    test.button(f"end_{made.schedule_id}").click().run()
+    assert reports.schedules(context.db, town.acme.tenant_id) == []
+
+
+def test_a_report_is_looked_at_with_ones_own_rights(browser) -> None:
+    whole = browser("owner@acme.test").get("/api/reports/daily.html")
+    own = browser("agent@acme.test").get("/api/reports/daily.html")
+    assert "All calls of the office." in whole.text and "Calls of extension 101." in own.text
+    assert browser("owner@acme.test").get("/api/reports/daily.pdf").content.startswith(b"%PDF-")
+    assert browser("owner@acme.test").get("/api/reports/yearly.pdf").status_code == 404
