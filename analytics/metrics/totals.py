@@ -198,7 +198,9 @@ _PARTY = (
     *_mean("sentiment_delta", "last quarter minus first quarter", "(sentiment[4] - sentiment[1])", _THEIRS),
 )  # fmt: skip
 
-_LOST = "direction = 'inbound' AND class IN ('missed', 'abandoned', 'voicemail', 'out_of_hours')"
+_LOST = (
+    "direction = 'inbound' AND class IN ('missed', 'abandoned', 'voicemail', 'out_of_hours') AND outside_number <> ''"
+)
 _TALKED = "direction = 'inbound' AND class IN ('answered', 'answered_elsewhere')"
 _RECOVERED = f"{_LOST} AND recovered_by <> ''"
 _IN_DAY = f"{_RECOVERED} AND recovery_s <= {RECOVERY_H} * 3600"
