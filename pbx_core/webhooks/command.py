@@ -166,12 +166,14 @@ def deliver(data: Path) -> None:
     with heartbeat.announced(db, clock, "webhooks", detail):
         while not stop.wait(TICK_S) and clock.monotonic() - wanted_at < IDLE_S:
             try:
+                sender.round()
                 found = endpoints.active(db)
                 wanted_at = clock.monotonic() if found else wanted_at
                 collector.round(found)
-                sender.round()
             except (sa.exc.OperationalError, Unavailable, OSError) as error:
                 _log.warning("nothing gathered this time; trying again", extra={"reason": str(error)[:300]})
+            except Exception:  # noqa: BLE001 outer loop: what waits is sent all the same
+                _log.exception("nothing gathered this time; trying again")
         sender.close()
 
 
