@@ -76,11 +76,14 @@ def too_few(with_it: pd.Series, outcome: pd.Series) -> str:
     return ""
 
 
-def compare(rows: pd.DataFrame, features: Sequence[str], outcome: str, whose: str) -> pd.DataFrame:
+def compare(
+    rows: pd.DataFrame, features: Sequence[str], outcome: str, whose: str, questions: int | None = None
+) -> pd.DataFrame:
     """One line per feature, a bool column of rows: shares of the outcome with and without it, the difference in per
     cent points, and what may be said. Rows without a value of the feature are left out of its line. The intervals hold
-    all together (Bonferroni): who asks many questions finds something by chance otherwise."""
-    sure = 1 - (1 - SURE) / max(1, len(features))
+    all together (Bonferroni): who asks many questions finds something by chance otherwise. questions: how many are
+    asked in all, when that is more than one call's features."""
+    sure = 1 - (1 - SURE) / max(1, questions or len(features))
     out = []
     for feature in features:
         known = rows[rows[feature].notna()]
