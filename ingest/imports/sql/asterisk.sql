@@ -22,8 +22,8 @@ WITH named AS (
 )
 SELECT line, unique_id_ AS unique_id, linked_id_ AS linked_id, try_cast(sequence_ AS BIGINT) AS sequence,
        account_ AS account, src_ AS src,
-       coalesce(name_, nullif(regexp_extract(clid_, '^"(.*)" *<[^<>]*>$', 1), ''),
-                nullif(trim(regexp_extract(clid_, '^([^"<][^<]*)<[^<>]*>$', 1)), '')) AS src_name,
+       coalesce(name_, nullif(regexp_extract(clid_, '(?s)^"(.*)" *<[^<>]*>$', 1), ''),
+                nullif(trim(regexp_extract(clid_, '(?s)^([^"<][^<]*)<[^<>]*>$', 1)), '')) AS src_name,
        dst_ AS dst, did_ AS did, context_ AS context, coalesce(channel_, '') AS channel,
        coalesce(peer_channel_, '') AS peer_channel, last_app_ AS last_app, last_data_ AS last_data,
        started AS started_at,
