@@ -32,8 +32,6 @@ _CLOSED = """
 class Missed:
     """A source of webhooks (see pbx_core.webhooks.facts.Source)."""
 
-    types = frozenset({EventType.CALL_MISSED})
-
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._reader: queries.Reader | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 
@@ -22,7 +22,7 @@ from pbx_core.store.schema import live_call, queue_call
 from pbx_core.webhooks import facts, retry
 from pbx_core.webhooks.facts import Fact, Source
 
-SOURCES = "callbench.webhook_facts"  # entry points
+SOURCES = "callbench.webhook_facts"  # entry points, named for the type of their events
 READ_BYTES = 4 * 1024 * 1024  # of one segment in one round
 SOURCE_EVERY_S = 5.0
 TIDY_EVERY_S = 600.0
@@ -35,25 +35,30 @@ NUMBER_DIGITS = 9  # two writings of one number end with the same digits
 
 _log = log.get(__name__)
 
+Find = Callable[[Settings, str], Source | None]
 
-def load_sources(settings: Settings) -> list[Source]:
-    """Of other packages; this one imports none of them."""
-    points = sorted(entry_points(group=SOURCES), key=lambda point: point.name)
-    return [point.load()(settings) for point in points]
+
+def load_source(settings: Settings, type_: str) -> Source | None:
+    """What tells events of a type, of another package; this one imports none of them."""
+    for point in entry_points(group=SOURCES, name=type_):
+        source: Source = point.load()(settings)
+        return source
+    return None
 
 
 class Collector:
     """Of one process."""
 
-    def __init__(self, settings: Settings, db: sa.Engine, clock: Clock, sources: Sequence[Source]) -> None:
+    def __init__(self, settings: Settings, db: sa.Engine, clock: Clock, find: Find = load_source) -> None:
         self._settings = settings
         self._db = db
         self._clock = clock
-        self._sources = sources
+        self._find = find
+        self._sources: dict[str, Source | None] = {}  # of the types that somebody has wanted so far
         self._reads = outbox.offsets(db)
         self._asked_at = self._tidied_at = float("-inf")
         self._began = clock.now()
-        self._told_until: dict[tuple[int, str], datetime] = {}  # source, tenant
+        self._told_until: dict[tuple[str, str], datetime] = {}  # type, tenant
         self._on_the_line: dict[tuple[str, str], datetime] = {}  # tenant, number's end → when it was last in a call
 
     def round(self, endpoints: Sequence[Endpoint]) -> int:
@@ -61,12 +66,13 @@ class Collector:
         if not endpoints:
             return 0
         made = self._journals(endpoints)
-        if any(not source.types.isdisjoint(e.events) for source in self._sources for e in endpoints):
+        sources = self._wanted(endpoints)
+        if sources:
             self._note_live(self._clock.now())
         now = self._clock.monotonic()
         if now - self._asked_at >= SOURCE_EVERY_S:
             self._asked_at = now
-            made += self._ask(endpoints)
+            made += self._ask(endpoints, sources)
         if now - self._tidied_at >= TIDY_EVERY_S:
             self._tidied_at = now
             outbox.tidy(self._db, self._clock.now().timestamp(), retry.GIVE_UP_S)
@@ -103,7 +109,7 @@ class Collector:
         self._reads[start.segment] = read
         return made
 
-    def _ask(self, endpoints: Sequence[Endpoint]) -> int:
+    def _ask(self, endpoints: Sequence[Endpoint], sources: Mapping[str, Source]) -> int:
         """What the sources know of each tenant. Of a number that is just now in a call nothing is told: what becomes of
         that call may change it."""
         complete = self._complete_until()
@@ -111,18 +117,26 @@ class Collector:
             return 0
         now = self._clock.now()
         made = 0
-        for number, source in enumerate(self._sources):
-            takers = [e for e in endpoints if not source.types.isdisjoint(e.events)]
+        for type_, source in sources.items():
+            takers = [e for e in endpoints if type_ in e.events]
             for tenant_id in dict.fromkeys(e.tenant_id for e in takers):
                 own = min(e.since for e in takers if e.tenant_id == tenant_id)
-                known = self._told_until.get((number, tenant_id), now - BACK)
+                known = self._told_until.get((type_, tenant_id), now - BACK)
                 told = source.facts(tenant_id, max(datetime.fromtimestamp(own, UTC), known), complete)
                 held = [fact for fact in told if self._talks(tenant_id, fact, complete)]
                 events = [facts.event(fact, fact.occurred_at.timestamp()) for fact in told if fact not in held]
                 made += outbox.put(self._db, events, takers, now.timestamp())
                 until = min((fact.occurred_at for fact in held), default=complete)
-                self._told_until[(number, tenant_id)] = min(until, complete) - OVERLAP
+                self._told_until[(type_, tenant_id)] = min(until, complete) - OVERLAP
         return made
+
+    def _wanted(self, endpoints: Sequence[Endpoint]) -> dict[str, Source]:
+        """Sources by type; one is loaded when the first wants its events, for it may bring much with it."""
+        wanted = sorted(frozenset().union(*(e.events for e in endpoints)))
+        for type_ in wanted:
+            if type_ not in self._sources:
+                self._sources[type_] = self._find(self._settings, type_)
+        return {type_: source for type_ in wanted if (source := self._sources[type_]) is not None}
 
     def _complete_until(self) -> datetime | None:
         """Every line written before is in the warehouse; None while ingest is away or behind."""

@@ -16,7 +16,7 @@ from pbx_core.settings import load
 from pbx_core.store import endpoints, engine, heartbeat, outbox
 from pbx_core.store.terminal import open_db, say, table, tenant_of
 from pbx_core.webhooks import address
-from pbx_core.webhooks.collector import Collector, load_sources
+from pbx_core.webhooks.collector import Collector
 from pbx_core.webhooks.facts import OFFERED
 from pbx_core.webhooks.sender import Sender
 
@@ -157,7 +157,7 @@ def deliver(data: Path) -> None:
     log.setup("webhooks", settings.log_level)
     db, clock = engine.connect(settings), SystemClock()
     stop = heartbeat.stop_event()
-    collector, sender = Collector(settings, db, clock, load_sources(settings)), Sender(settings, db, clock)
+    collector, sender = Collector(settings, db, clock), Sender(settings, db, clock)
     wanted_at = clock.monotonic()
 
     def detail() -> dict[str, object]:

@@ -47,10 +47,8 @@ class Fact:
 
 
 class Source(Protocol):
-    """Facts that no single line of a journal tells; found by the entry points `callbench.webhook_facts`, whose object
-    is called with the settings. Facts told before are told again harmlessly."""
-
-    types: frozenset[EventType]
+    """Facts that no single line of a journal tells; found by the entry point of `callbench.webhook_facts` with the name
+    of their type, whose object is called with the settings. Facts told before are told again harmlessly."""
 
     def facts(self, tenant_id: str, since: datetime, complete_until: datetime) -> list[Fact]:
         """Those of a tenant since then. complete_until: the warehouse holds every line written before."""

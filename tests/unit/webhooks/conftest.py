@@ -18,8 +18,8 @@ from pbx_core.settings import Settings
 from pbx_core.store import endpoints, outbox
 from pbx_core.store.directory import Tenant
 from pbx_core.store.endpoints import Endpoint
-from pbx_core.webhooks.collector import Collector
-from pbx_core.webhooks.facts import OFFERED, Source
+from pbx_core.webhooks.collector import Collector, Find
+from pbx_core.webhooks.facts import OFFERED
 from pbx_core.webhooks.sender import Sender
 from tests.conftest import World
 from tests.support import facts
@@ -105,11 +105,11 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
         yield running
 
 
-def telling_of(world: World, receiver: Receiver, sources: Sequence[Source] = ()) -> Telling:
+def telling_of(world: World, receiver: Receiver, find: Find = lambda *_: None) -> Telling:
     own = {"webhook_networks": (ip_network("127.0.0.0/8"),), "webhook_tls_ca": receiver.authority}
     settings, clock, names = world.settings.model_copy(update=own), Hands(), Names()
     sender = Sender(settings, world.db, clock, names.resolve)
-    return Telling(world, settings, clock, receiver, names, sender, Collector(settings, world.db, clock, sources))
+    return Telling(world, settings, clock, receiver, names, sender, Collector(settings, world.db, clock, find))
 
 
 @pytest.fixture

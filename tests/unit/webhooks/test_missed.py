@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from analytics.closed import Missed
 from analytics.conversations.rules import REPEAT_WINDOW_S
 from pbx_core.domain.records import Disposition, iso
 from pbx_core.store import services
 from pbx_core.store.schema import live_call, webhook_event
+from pbx_core.webhooks.collector import load_source
 from tests.support import facts
 from tests.support.lake import ingest_once
 from tests.unit.webhooks.conftest import Telling, telling_of
@@ -27,7 +27,7 @@ OTHER = "+4915187654321"
 
 @pytest.fixture
 def office(world, receiver) -> Iterator[Telling]:
-    made = telling_of(world, receiver, [Missed(world.settings)])
+    made = telling_of(world, receiver, load_source)
     made.endpoint(events=("call.missed",))
     yield made
     made.sender.close()
