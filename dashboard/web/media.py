@@ -25,6 +25,10 @@ from pbx_core.store import audit, jobs, kept, objects
 from pbx_core.store.sessions import Session
 
 _ID = re.compile(r"^[0-9a-f]{32}$")
+_TYPES = {  # imported recordings stay as they were
+    ".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+}  # fmt: skip
 PRIVATE = {"Cache-Control": "private, no-store"}
 PREPARED = "The recording is being prepared: what must not be heard is being cut out."
 WORDS_AWAITED = "The recording is being prepared: its words are not known yet."
@@ -61,7 +65,7 @@ class Media:
         if form == "m4a":
             path = audio.as_m4a(path, self._m4a_path(record) if as_recorded else path.with_suffix(".m4a"))
             return FileResponse(path, media_type="audio/mp4", headers=PRIVATE)
-        return FileResponse(path, media_type="audio/webm", headers=PRIVATE)
+        return FileResponse(path, media_type=_TYPES.get(path.suffix, "audio/webm"), headers=PRIVATE)
 
     def peaks(self, request: Request) -> Response:
         """The waveform: {"version", "per_s", "caller": [0..127], "callee": [...]}."""
