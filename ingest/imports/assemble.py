@@ -16,7 +16,7 @@ MADE = ("call", "leg", "queue_event", "call_event", "wanted")
 """The temporary tables `made_<name>` of assemble(): four tables of the warehouse, and `wanted`: what the log says of
 recordings (call_id, started_at, answered_at, unique_id, linked_id, recording, caller_number, callee_number)."""
 
-_STEPS = ("macros", "stories", "rows", "freeswitch", "calls", "legs", "others", "offers")
+_STEPS = ("macros", "stories", "rows", "freeswitch", "asked", "calls", "legs", "others", "offers")
 
 
 def assemble(con: duckdb.DuckDBPyConnection, tenant_id: str, system: str, import_id: str, stamp: str) -> None:

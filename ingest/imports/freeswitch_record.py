@@ -45,6 +45,9 @@ def row(
     started = _time(variables, times, "start", "created_time")
     ended = _time(variables, times if len(flows) == 1 else None, "end", "hangup_time") or _hangup(flows)
     answered = _time(variables, times, "answer", "answered_time")
+    met = _time(variables, times, "bridge", "bridged_time") or number(variables.get("cc_queue_answered_epoch"))
+    if answered and met and met >= answered:
+        answered = met  # before that a machine talked to him
     if started is None:
         raise ValueError("the record has no start")
     first = text(variables.get("call_uuid")) or text(variables.get("originating_leg_uuid")) or uuid
@@ -63,7 +66,7 @@ def row(
         "dst": text(oldest.get("destination_number")) or _one(variables, "destination_number", newest),
         "context": text(oldest.get("context")),
         "direction": "inbound" if oldest.get("context") == "public" else None,
-        "peer_channel": None if bridged or _talks(ran) else "",
+        "peer_channel": None if bridged or _talks(variables, ran) else "",
         "last_app": ran[-1] if ran else text(variables.get("last_app")),
         "last_data": applications[-1][1] if applications else text(variables.get("last_arg")),
         "started_at": moment(started),
@@ -110,9 +113,11 @@ def _hangup(flows: Sequence[Mapping[str, Any]]) -> float | None:
     return micros / 1e6 if micros else None
 
 
-def _talks(ran: Sequence[str]) -> bool:
+def _talks(variables: Mapping[str, Any], ran: Sequence[str]) -> bool:
     """Whether the caller met a person without a bridge of his own: in a conference room or from a queue."""
-    return bool(ran) and ran[-1] in ("conference", "callcenter", "intercept", "eavesdrop")
+    if variables.get("cc_queue"):
+        return bool(number(variables.get("cc_queue_answered_epoch")))
+    return bool(ran) and ran[-1] in ("conference", "intercept", "eavesdrop")
 
 
 def _agent(

@@ -9,4 +9,7 @@ DELETE FROM told WHERE $system = 'freeswitch' AND kind IS NULL AND unique_id <> 
 -- Where the far leg has a row of its own, that row says who was rung.
 UPDATE told SET callee = NULL
 FROM (SELECT DISTINCT story, unique_id FROM told WHERE $system = 'freeswitch' AND kind IS NULL AND unique_id <> story) AS far
-WHERE told.kind IS NULL AND told.unique_id = told.story AND told.story = far.story AND told.peer_unique_id = far.unique_id
+WHERE told.kind IS NULL AND told.unique_id = told.story AND told.story = far.story AND told.peer_unique_id = far.unique_id;
+
+-- The leg that called is the story's first, also where another one began in the same second.
+UPDATE told SET ord = ord - 1 WHERE $system = 'freeswitch' AND unique_id = story

@@ -1,4 +1,4 @@
--- Which sound belongs to which call: by the name that the log gives, else by a unique id in the file's name (a dash in a
+-- Which sound belongs to which call: by the path or the name that the log gives, else by a unique id in the file's name (a dash in a
 -- number breaks every other reading of it). Relations: sound(place, name, bytes), all_wanted.
 CREATE OR REPLACE TEMP TABLE marked AS
     SELECT place, name, bytes, lower(regexp_extract(name, '[^/]+$')) AS base,
@@ -14,7 +14,10 @@ CREATE OR REPLACE TEMP TABLE promised AS
 
 CREATE OR REPLACE TEMP TABLE matched AS
     WITH by_name AS (
-        SELECT m.place, p.call_id, p.talked, p.started_at, 0 AS way FROM marked AS m JOIN promised AS p USING (base)
+        SELECT m.place, p.call_id, p.talked, p.started_at, -1 AS way FROM marked AS m JOIN promised AS p
+            ON p.recording = m.name
+        UNION ALL
+        SELECT m.place, p.call_id, p.talked, p.started_at, 0 FROM marked AS m JOIN promised AS p USING (base)
         WHERE p.base <> ''
         UNION ALL
         SELECT m.place, p.call_id, p.talked, p.started_at, 1 FROM marked AS m JOIN promised AS p USING (stem)
