@@ -86,8 +86,12 @@ class Collector:
             read = self._reads.get(segment) or Read(segment, 0, False)
             if read.complete:
                 continue
-            state = (self._settings.journal_dir / segment).stat()
-            if state.st_size > read.position and state.st_mtime >= since - CLOCKS_S:
+            path = self._settings.journal_dir / segment
+            state = path.stat()
+            if state.st_mtime < since - CLOCKS_S:
+                if feed.is_complete(path):  # of the past, and never looked at again
+                    self._reads[segment] = Read(segment, state.st_size, True)
+            elif state.st_size > read.position:
                 made += self._read(read, state.st_size, endpoints, wanted)
         return made
 

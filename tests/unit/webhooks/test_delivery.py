@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from pbx_core.cli import callbench
 from pbx_core.store import endpoints, outbox, services
 from pbx_core.store.schema import audit, secret, webhook_event
+from pbx_core.supervisor.supervisor import Supervisor, default_environment
 from pbx_core.webhooks import post, retry
 from tests.support.receiver import OK, receiving
 from tests.support.waiting import until
@@ -278,6 +279,23 @@ def test_killed_again_and_again_it_loses_nothing(telling, tmp_path) -> None:
             process.terminate()
             assert process.wait(30) == 0
     assert len(set(receiver.ids())) == total
+
+
+def test_while_there_is_an_endpoint_the_supervisor_runs_the_process(telling) -> None:
+    db, said = telling.world.db, []
+    boss = Supervisor(telling.world.settings, db, telling.clock, said.append, default_environment())
+    telling.world.settings.logs_dir.mkdir(exist_ok=True)
+    boss._tell()
+    assert boss.detail()["processes"] == 0
+    telling.endpoint(events=("call.started",))
+    try:
+        boss._tell()
+        boss._tell()
+        assert boss.detail()["processes"] == 1
+        until(lambda: any(s.name == "webhooks" for s in services.all_services(db)), 30)
+    finally:
+        boss.stop()
+    assert said == []
 
 
 def test_the_commands_lead_from_an_endpoint_to_its_end(telling) -> None:

@@ -189,6 +189,14 @@ def test_another_tenant_has_other_ids_and_old_calls_are_no_news() -> None:
         assert len(list(facts.of_line(raw, {"transcript.ready"}))) == told
 
 
+def test_hostile_names_travel_as_plain_ascii_and_come_out_as_they_were() -> None:
+    name = "\x00\r\n\u202e\ud800<script>💥"
+    fact = facts.Fact(ACME.tenant_id, facts.EventType.CALL_STARTED, "1", NOW, {"caller_name": name})
+    told = facts.event(fact, 0.0)
+    assert told.body.isascii() and told.body.isprintable()
+    assert json.loads(told.body)["data"]["caller_name"] == name
+
+
 @pytest.mark.parametrize(
     "raw", [b"", b"{", b'{"kind":"cdr"', b'{"kind":"cdr","id":"x"}', b'{"kind":"closed","id":"x"}', b"\xff" * 40]
 )
