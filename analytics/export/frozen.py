@@ -25,8 +25,11 @@ from pbx_core.settings import Settings
 
 ROW_GROUP_ROWS = 20_000  # of the put-aside file: what is in memory at once while it is read
 TRIES_MAX = 5
-# What nobody asks of calls put aside (comments and edits come from the operational database); the macros name them.
-_LEFT_EMPTY = frozenset({"utterance_term", "comment", "transcript_edit"})
+# What analytics.queries.detail reads of a call. The other tables are there too, empty: the macros name them.
+_OF_CALLS = frozenset(
+    ("call", "leg", "call_event", "recording", "recording_gone", "turns", "party_turns", "transcript", "utterance",
+     "meaning", "party_meaning", "tracker_hit", "item_heard", "extract", "redaction", "redacted_span")
+)  # fmt: skip
 
 T = TypeVar("T")
 
@@ -149,13 +152,15 @@ def _copy(con: duckdb.DuckDBPyConnection, values: dict[str, Any]) -> None:
         values,
     )
     for table in tables.TABLES:
-        of_calls = {"tenant_id", "call_id"} <= {c.name for c in table.columns} and table.name not in _LEFT_EMPTY
-        chosen = "SEMI JOIN aside.main.picked USING (call_id) WHERE t.tenant_id = $tenant ORDER BY t.call_id"
-        con.execute(
-            f"CREATE TABLE aside.main.{table.name} AS SELECT t.* FROM lk.main.{table.name} AS t "  # noqa: S608 - ours
-            + (chosen if of_calls else "WHERE $tenant IS NULL"),
-            {"tenant": values["tenant_id"]},
-        )
+        if table.name in _OF_CALLS:
+            con.execute(
+                f"CREATE TABLE aside.main.{table.name} AS SELECT t.* FROM lk.main.{table.name} AS t "  # noqa: S608 - ours
+                "SEMI JOIN aside.main.picked USING (call_id) WHERE t.tenant_id = $tenant ORDER BY t.call_id",
+                {"tenant": values["tenant_id"]},
+            )
+        else:
+            columns = ", ".join(f'"{c.name}" {c.type}' for c in table.columns)
+            con.execute(f"CREATE TABLE aside.main.{table.name} ({columns})")
     con.execute("COMMIT")
 
 

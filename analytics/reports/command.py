@@ -22,6 +22,8 @@ from pbx_core.store import directory, engine, heartbeat, reports, terminal
 
 ROUND_S = 20.0  # a report leaves within so long of its hour
 
+_log = log.get(__name__)
+
 _domain = click.option("--tenant", "domain", required=True, help="SIP domain of the tenant.")
 _rhythm = click.option("--rhythm", type=click.Choice([str(r) for r in Rhythm]), default="weekly", show_default=True)
 
@@ -43,7 +45,11 @@ def _run(settings: Settings) -> None:
     sender = Sender(settings, db, clock, reader_of(settings))
     with heartbeat.announced(db, clock, "report", lambda: asdict(sender.tally)):
         while True:
-            sender.round()
+            try:
+                sender.round()
+            except sa.exc.OperationalError as error:  # locked or away: what is written down stays
+                sender.tally.problem = str(error.orig)
+                _log.warning("reports wait", extra={"reason": str(error.orig)})
             if stop.wait(ROUND_S):
                 break
 

@@ -6,13 +6,16 @@ please", the caller 0343 6467; asked for the code on the back, he says 271. Left
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import re
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -177,6 +180,31 @@ def test_the_text_shows_what_is_hidden_and_nothing_tells_what_it_was(browser, sh
     assert detail.json()["redaction"]["state"] == "hidden"
     words = [w for u in detail.json()["transcript"]["utterances"] for w in u["words"] if w["text"] == HIDDEN]
     assert words and all(w["end_s"] > w["start_s"] for w in words)
+
+
+def test_exports_hide_it_too_and_give_no_original(browser, town, context, shop: Shop) -> None:
+    def taken(who: str) -> tuple[str, dict[str, Any]]:
+        client = browser(f"{who}@cedar.test")
+        texts = []
+        for form in ("vtt", "txt"):
+            with zipfile.ZipFile(io.BytesIO(client.get(f"/api/exports/transcripts.{form}.zip").content)) as archive:
+                texts += [archive.read(name).decode() for name in archive.namelist()]
+        lines = client.get("/api/exports/calls.vcon.jsonl?audio=embed").text.splitlines()
+        made = {json.loads(line)["attachments"][0]["body"]["call_id"]: json.loads(line) for line in lines}
+        said = [json.dumps(a, ensure_ascii=False) for m in made.values() for a in m.get("analysis", [])]
+        return "\n".join([*texts, *said]), made
+
+    text, made = taken("manager")
+    assert not DIGITS.search(text) and HIDDEN in text and "parcel" in text
+    assert all("body" not in d and "url" not in d for m in made.values() for d in m["dialog"])  # no sound
+    spoken = made[shop.spoken.call_id]
+    assert spoken["redacted"]["uuid"].replace("-", "") == shop.spoken.call_id != spoken["uuid"].replace("-", "")
+    text, made = taken("trusted")
+    assert len(DIGITS.findall(text)) >= 3 and "redacted" not in made[shop.spoken.call_id]
+    assert made[shop.spoken.call_id]["dialog"][0]["content_hash"].startswith("sha512-")
+    with context.db.connect() as connection:
+        notes = connection.scalars(sa.select(schema.audit.c.object_id).where(schema.audit.c.action == "exported")).all()
+    assert sum("originals" in n for n in notes) == 3 and sum("audio" in n for n in notes) == 2
 
 
 def test_words_that_are_hidden_are_not_put_right_nor_found(browser, shop: Shop) -> None:
