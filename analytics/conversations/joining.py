@@ -86,14 +86,23 @@ ROOT = """
                 ELSE least(h.p1, h.p2, h.p3, h.p4, h.p5, h.call_id) END AS root  -- a circle
     FROM cv_near AS n LEFT JOIN hops AS h USING (tenant_id, call_id) LEFT JOIN cv_placed AS p USING (tenant_id, call_id)
 """
+# Most stories are one call: only the others are put in order.
 STORY = """
     CREATE OR REPLACE TEMP TABLE cv_story AS
-    SELECT tenant_id, root, any_value(number) FILTER (n = 1) AS number,
-           any_value(direction) FILTER (n = 1) AS direction, any_value(call_id) FILTER (n = 1) AS first_call,
-           min(started_at) AS started_at, max(ended_at) FILTER (direction = 'inbound') AS attempt_end,
-           min(talked_at) AS talked_at
-    FROM (SELECT *, row_number() OVER (PARTITION BY tenant_id, root ORDER BY started_at, call_id) AS n FROM cv_member)
-    GROUP BY ALL
+    WITH grouped AS (
+        SELECT tenant_id, root, any_value(number) AS number, any_value(direction) AS direction,
+               any_value(call_id) AS first_call, min(started_at) AS started_at,
+               max(ended_at) FILTER (direction = 'inbound') AS attempt_end, min(talked_at) AS talked_at,
+               count(*) AS calls
+        FROM cv_member GROUP BY ALL),
+    first AS (
+        SELECT tenant_id, root, number, direction, call_id AS first_call
+        FROM cv_member SEMI JOIN (FROM grouped WHERE calls > 1) USING (tenant_id, root)
+        QUALIFY row_number() OVER (PARTITION BY tenant_id, root ORDER BY call_id <> root, started_at, call_id) = 1)
+    FROM (SELECT * EXCLUDE (calls) FROM grouped WHERE calls = 1)
+    UNION ALL BY NAME
+    SELECT g.* EXCLUDE (calls) REPLACE (f.number AS number, f.direction AS direction, f.first_call AS first_call)
+    FROM grouped AS g JOIN first AS f USING (tenant_id, root)
 """
 # The stories that the changed calls can touch: theirs, those of the same numbers, and what was joined with them.
 CHOSEN = """
@@ -111,52 +120,57 @@ CHOSEN = """
         SELECT c.tenant_id, c.outside_number FROM lk.main.conversation AS c
         SEMI JOIN before USING (tenant_id, conversation_id)
         WHERE c.started_at BETWEEN $low AND $high AND c.outside_number <> '')
-    SELECT * FROM cv_story SEMI JOIN joined USING (tenant_id, root)
-    UNION
-    SELECT * FROM cv_story SEMI JOIN numbers USING (tenant_id, number)
+    SELECT * FROM cv_story
+    WHERE (tenant_id, root) IN (FROM joined) OR number <> '' AND (tenant_id, number) IN (FROM numbers)
 """
 KEPT = """
     CREATE OR REPLACE TEMP TABLE cv_kept AS
     SELECT tenant_id, call_id, conversation_id, role, started_at FROM lk.main.conversation_call
     WHERE started_at BETWEEN $low AND $high
 """
-# Attempts of one number in order: does each go on with the one before?
+# Attempts of one number in order: does each come soon enough after the one before?
+ATTEMPT = fill(
+    """
+    CREATE OR REPLACE TEMP TABLE cv_attempt AS
+    WITH attempt AS (
+        SELECT tenant_id, root, number, first_call, started_at, lag(started_at) OVER w AS p_started,
+               lag(attempt_end) OVER w AS p_end, lag(talked_at) OVER w AS p_talked
+        FROM cv_chosen WHERE direction = 'inbound' AND number <> ''
+        WINDOW w AS (PARTITION BY tenant_id, number ORDER BY started_at, first_call))
+    SELECT *, coalesce(started_at >= p_end AND started_at <= p_end + INTERVAL {REPEAT_WINDOW_S} SECOND
+                       AND p_end <= p_started + INTERVAL {ATTEMPT_S_MAX} SECOND
+                       AND (p_talked IS NULL OR p_talked > started_at), false) AS again
+    FROM attempt
+""",
+    ATTEMPT_S_MAX=ATTEMPT_S_MAX,
+    REPEAT_WINDOW_S=REPEAT_WINDOW_S,
+)
+# And has nobody talked with that number in between?
+BETWEEN = """
+    CREATE OR REPLACE TEMP TABLE cv_between AS
+    SELECT DISTINCT a.tenant_id, a.root
+    FROM cv_attempt AS a JOIN cv_chosen AS t
+      ON t.tenant_id = a.tenant_id AND t.number = a.number AND t.talked_at BETWEEN a.p_started AND a.started_at
+    WHERE a.again
+"""
 HEAD = fill(
     """
     CREATE OR REPLACE TEMP TABLE cv_head AS
-    WITH attempt AS (
-        SELECT *, lag(started_at) OVER w AS p_started, lag(attempt_end) OVER w AS p_end,
-               lag(talked_at) OVER w AS p_talked
-        FROM cv_chosen WHERE direction = 'inbound' AND number <> ''
-        WINDOW w AS (PARTITION BY tenant_id, number ORDER BY started_at, first_call)),
-    close AS (
-        SELECT *, coalesce(started_at >= p_end AND started_at <= p_end + INTERVAL {REPEAT_WINDOW_S} SECOND
-                           AND p_end <= p_started + INTERVAL {ATTEMPT_S_MAX} SECOND
-                           AND (p_talked IS NULL OR p_talked > started_at), false) AS again
-        FROM attempt),
-    talk AS (SELECT DISTINCT tenant_id, number, talked_at FROM cv_chosen WHERE talked_at IS NOT NULL AND number <> ''),
-    between_them AS (
-        SELECT a.tenant_id, a.root
-        FROM (FROM close WHERE again) AS a
-        ASOF JOIN talk AS t ON t.tenant_id = a.tenant_id AND t.number = a.number AND a.started_at >= t.talked_at
-        WHERE t.talked_at >= a.p_started),
-    follows AS (
-        SELECT c.* EXCLUDE (again), c.again AND b.root IS NULL AS again
-        FROM close AS c LEFT JOIN between_them AS b USING (tenant_id, root)),
+    WITH follows AS (
+        SELECT a.* EXCLUDE (again), a.again AND b.root IS NULL AS again
+        FROM cv_attempt AS a LEFT JOIN cv_between AS b USING (tenant_id, root)),
     joined AS (
         SELECT *, again AND sum(again::INTEGER) OVER (
             PARTITION BY tenant_id, number ORDER BY started_at, first_call
             ROWS BETWEEN {ROWS_BEFORE} PRECEDING AND CURRENT ROW) < {ATTEMPTS_MAX} AS goes_on
         FROM follows)
-    SELECT tenant_id, root, goes_on,
+    SELECT tenant_id, root,
            last_value(CASE WHEN NOT goes_on THEN first_call END IGNORE NULLS) OVER (
                PARTITION BY tenant_id, number ORDER BY started_at, first_call
                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS conversation_id
     FROM joined
 """,
     ATTEMPTS_MAX=ATTEMPTS_MAX,
-    ATTEMPT_S_MAX=ATTEMPT_S_MAX,
-    REPEAT_WINDOW_S=REPEAT_WINDOW_S,
     ROWS_BEFORE=ATTEMPTS_MAX - 1,
 )
 CALLS = """
@@ -174,4 +188,4 @@ CENTRAL = """
     DELETE FROM cv_call WHERE (tenant_id, conversation_id) NOT IN (
         SELECT tenant_id, conversation_id FROM cv_call WHERE started_at BETWEEN $central_low AND $central_high)
 """
-STEPS = (NEAR, PLACED, ROOT, STORY, KEPT, CHOSEN, HEAD, CALLS, CENTRAL)
+STEPS = (NEAR, PLACED, ROOT, STORY, KEPT, CHOSEN, ATTEMPT, BETWEEN, HEAD, CALLS, CENTRAL)

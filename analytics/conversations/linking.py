@@ -14,7 +14,6 @@ FAR = 2 * REACH  # what these are linked with is read too
 
 _COLUMNS = ", ".join(c.name for c in CONVERSATION.columns)
 _LINKS = ("repeat_of", "repeated_by", "recovered_by", "recovered_at", "recovered_agent", "recovery_s")
-_LOST = ", ".join(f"'{c}'" for c in TO_RECOVER)
 
 # What the warehouse holds of the conversations that are replaced, and of their neighbours.
 OLD = """
@@ -34,66 +33,83 @@ BEFORE = """
     SELECT * FROM window_
     WHERE (tenant_id, conversation_id) IN (FROM cv_replaced) OR (tenant_id, outside_number) IN (FROM numbers)
 """
-# Who talks with a lost caller first after his conversation was over. Of equal moments the lowest id counts.
+BASE = fill(
+    """
+    CREATE OR REPLACE TEMP TABLE cv_base AS
+    SELECT * FROM cv_new
+    UNION ALL BY NAME
+    SELECT * EXCLUDE ({LINKS}) FROM cv_old ANTI JOIN cv_replaced USING (tenant_id, conversation_id)
+""",
+    LINKS=", ".join(_LINKS),
+)
+NEIGHBOUR = fill(
+    """
+    CREATE OR REPLACE TEMP TABLE cv_neighbour AS
+    SELECT tenant_id, conversation_id,
+           CASE WHEN lag(started_at) OVER w >= started_at - INTERVAL {REPEAT_DAYS} DAY
+                THEN lag(conversation_id) OVER w END AS repeat_of,
+           CASE WHEN lead(started_at) OVER w <= started_at + INTERVAL {REPEAT_DAYS} DAY
+                THEN lead(conversation_id) OVER w END AS repeated_by
+    FROM cv_base WHERE outside_number <> ''
+    WINDOW w AS (PARTITION BY tenant_id, outside_number ORDER BY started_at, conversation_id)
+""",
+    REPEAT_DAYS=REPEAT_DAYS,
+)
+TALK = """
+    CREATE OR REPLACE TEMP TABLE cv_talk AS
+    SELECT tenant_id, outside_number, answered_at, min(conversation_id) AS recovered_by,
+           arg_min(answered_by, conversation_id) AS recovered_agent
+    FROM cv_base WHERE outside_number <> '' AND answered_at IS NOT NULL GROUP BY ALL
+"""
+# Who talks with a lost caller first after his conversation was over. Of equal moments the lowest id counts. The ends of
+# lost conversations and the beginnings of talks stand in one row of time: an ASOF JOIN is far slower here.
+RECOVERY = fill(
+    """
+    CREATE OR REPLACE TEMP TABLE cv_recovery AS
+    WITH moments AS (
+        SELECT tenant_id, outside_number, conversation_id, ended_at AS moment, NULL::TIMESTAMPTZ AS talk_at
+        FROM cv_base WHERE outside_number <> '' AND class IN ({LOST})
+        UNION ALL
+        SELECT tenant_id, outside_number, NULL, answered_at, answered_at FROM cv_talk),
+    next AS (
+        SELECT tenant_id, outside_number, conversation_id, moment AS ended_at, min(talk_at) OVER (
+            PARTITION BY tenant_id, outside_number ORDER BY moment, conversation_id NULLS LAST
+            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS answered_at
+        FROM moments)
+    SELECT n.tenant_id, n.conversation_id, t.recovered_by, t.recovered_agent, t.answered_at AS recovered_at,
+           round(epoch(t.answered_at) - epoch(n.ended_at), 3) AS recovery_s
+    FROM next AS n JOIN cv_talk AS t USING (tenant_id, outside_number, answered_at)
+    WHERE n.conversation_id IS NOT NULL AND t.answered_at <= n.ended_at + INTERVAL {RECOVERY_DAYS} DAY
+""",
+    LOST=", ".join(f"'{c}'" for c in TO_RECOVER),
+    RECOVERY_DAYS=RECOVERY_DAYS,
+)
 LINKED = fill(
     """
     CREATE OR REPLACE TEMP TABLE cv_linked AS
-    WITH every AS (
-        SELECT * FROM cv_new
-        UNION ALL BY NAME
-        SELECT * EXCLUDE ({LINKS}) FROM cv_old ANTI JOIN cv_replaced USING (tenant_id, conversation_id)),
-    ordered AS (
-        SELECT *, lag(conversation_id) OVER w AS earlier, lag(started_at) OVER w AS earlier_at,
-               lead(conversation_id) OVER w AS later, lead(started_at) OVER w AS later_at
-        FROM every WHERE outside_number <> ''
-        WINDOW w AS (PARTITION BY tenant_id, outside_number ORDER BY started_at, conversation_id)),
-    talk AS (
-        SELECT tenant_id, outside_number, answered_at, min(conversation_id) AS recovered_by,
-               arg_min(answered_by, conversation_id) AS recovered_agent
-        FROM ordered WHERE answered_at IS NOT NULL GROUP BY ALL),
-    recovery AS (
-        SELECT o.tenant_id, o.conversation_id, t.recovered_by, t.recovered_agent, t.answered_at AS recovered_at,
-               round(epoch(t.answered_at) - epoch(o.ended_at), 3) AS recovery_s
-        FROM (FROM ordered WHERE class IN ({LOST})) AS o
-        ASOF JOIN talk AS t
-          ON t.tenant_id = o.tenant_id AND t.outside_number = o.outside_number AND o.ended_at <= t.answered_at
-        WHERE t.answered_at <= o.ended_at + INTERVAL {RECOVERY_DAYS} DAY),
-    linked AS (
-        SELECT o.* EXCLUDE (earlier, earlier_at, later, later_at),
-               CASE WHEN earlier_at >= started_at - INTERVAL {REPEAT_DAYS} DAY THEN earlier ELSE '' END AS repeat_of,
-               CASE WHEN later_at <= started_at + INTERVAL {REPEAT_DAYS} DAY THEN later ELSE '' END AS repeated_by,
+    WITH linked AS (
+        SELECT b.*, coalesce(n.repeat_of, '') AS repeat_of, coalesce(n.repeated_by, '') AS repeated_by,
                coalesce(r.recovered_by, '') AS recovered_by, r.recovered_at,
                coalesce(r.recovered_agent, '') AS recovered_agent, r.recovery_s
-        FROM ordered AS o LEFT JOIN recovery AS r USING (tenant_id, conversation_id)
-        UNION ALL BY NAME
-        SELECT *, '' AS repeat_of, '' AS repeated_by, '' AS recovered_by, NULL::TIMESTAMPTZ AS recovered_at,
-               '' AS recovered_agent, NULL::DOUBLE AS recovery_s
-        FROM every WHERE outside_number = '')
+        FROM cv_base AS b LEFT JOIN cv_neighbour AS n USING (tenant_id, conversation_id)
+        LEFT JOIN cv_recovery AS r USING (tenant_id, conversation_id))
     SELECT {COLUMNS} FROM linked
     WHERE started_at BETWEEN $reach_low AND $reach_high OR (tenant_id, conversation_id) IN (
         SELECT tenant_id, conversation_id FROM cv_new)
 """,
     COLUMNS=_COLUMNS,
-    LINKS=", ".join(_LINKS),
-    LOST=_LOST,
-    RECOVERY_DAYS=RECOVERY_DAYS,
-    REPEAT_DAYS=REPEAT_DAYS,
 )
-# Rows that are not as they were.
-GONE = fill(
-    """
-    CREATE OR REPLACE TEMP TABLE cv_gone AS
-    SELECT {COLUMNS} FROM cv_old
-    WHERE started_at BETWEEN $reach_low AND $reach_high OR (tenant_id, conversation_id) IN (FROM cv_replaced)
-    EXCEPT SELECT {COLUMNS} FROM cv_linked
-""",
-    COLUMNS=_COLUMNS,
-)
-FRESH = fill(
-    """
+# Rows that are not as they were, and as they are now.
+FRESH = """
     CREATE OR REPLACE TEMP TABLE cv_fresh AS
-    SELECT {COLUMNS} FROM cv_linked EXCEPT SELECT {COLUMNS} FROM cv_old
-""",
-    COLUMNS=_COLUMNS,
-)
-STEPS = (OLD, BEFORE, LINKED, GONE, FRESH)
+    SELECT n.* FROM cv_linked AS n LEFT JOIN cv_old AS o USING (tenant_id, conversation_id)
+    WHERE o.tenant_id IS NULL OR n IS DISTINCT FROM o
+"""
+GONE = """
+    CREATE OR REPLACE TEMP TABLE cv_gone AS
+    SELECT tenant_id, conversation_id, started_at FROM cv_old
+    WHERE (tenant_id, conversation_id) IN (SELECT tenant_id, conversation_id FROM cv_fresh)
+       OR (tenant_id, conversation_id) IN (FROM cv_replaced)
+          AND (tenant_id, conversation_id) NOT IN (SELECT tenant_id, conversation_id FROM cv_linked)
+"""
+STEPS = (OLD, BEFORE, BASE, NEIGHBOUR, TALK, RECOVERY, LINKED, FRESH, GONE)

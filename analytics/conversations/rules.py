@@ -74,9 +74,10 @@ class Rule:
 FACTS: dict[str, Fact] = {
     "talked": Fact(
         "talk_call",
-        "talker",
+        "CASE WHEN talked THEN coalesce(nullif(talker, ''), 'true') ELSE '' END",
         "CASE WHEN talker = '' THEN 'Connected after ' ELSE talker || ' talked after ' END || printf('%.0f s', wait_s)",
     ),
+    "heard": Fact("last_call", "CASE WHEN talked THEN '' ELSE 'true' END", "'The message was heard'"),
     "asked": Fact(
         "talk_call",
         "talk_asked",
@@ -165,7 +166,7 @@ RULES: tuple[Rule, ...] = (
         ConversationClass.REACHED,
         False,
         "reached",
-        ("talked",),
+        ("talked", "heard"),
         "The one who was called answered, and somebody of ours, or the message of a campaign, was there for him.",
     ),
     Rule(
