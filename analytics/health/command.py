@@ -35,7 +35,7 @@ def command(data: Path, machine: bool, rejected: bool) -> None:
     db = engine.connect(settings)
     reader = _reader(settings)
     if rejected:
-        click.echo(rejects_csv(reader) if reader else "", nl=False)
+        click.echo(rejects_csv(reader, None) if reader else "", nl=False)
         return
     found = gather(settings, db, SystemClock(), reader)
     if machine:

@@ -35,6 +35,7 @@ def gather(
         says = "There is no warehouse that can be read."
         checks.append(Check("warehouse", "Warehouse", Level.BAD, says, "Read logs/ingest.log."))
     if reader:
+        checks.append(judge.rejected(*health.refused(reader, now - RECENT, tenant_id)))
         checks.append(judge.recordings(storage.orphans(settings, db, reader, tenant_id, now)))
     alive = sum(s.name.startswith("transcribe") and s.alive(now.timestamp()) for s in board)
     checks.append(judge.transcripts(_work(db, tenant_id, now, alive)))
@@ -43,8 +44,6 @@ def gather(
     if tenant_id is not None:
         return Health(tenant_id, now, tuple(map(_theirs, checks)), _own(reader, tenant_id) if reader else ())
     if reader:
-        recent = health.refused_since(reader, now - RECENT)
-        checks.insert(1, judge.rejected(recent, sum(s.rejected or 0 for s in waiting)))
         checks.append(
             judge.disk(storage.disk(settings, reader, now), settings.disk_warn_share, settings.disk_stop_share)
         )

@@ -77,7 +77,7 @@ def rejected(recent: int, ever: int) -> Check:
         says = f"No line was refused in the last 7 days ({ever} ever)." if ever else "No line was ever refused."
         return Check("rejected", "Refused lines", Level.OK, says, "", figures)
     says = f"{count(recent, 'line')} of the last 7 days could not be loaded and are missing from the figures."
-    remedy = "Download them: each names its file, its line and what is wrong. Their files keep them."
+    remedy = "Download them: each names its file, its line and what is wrong. The files still have them."
     return Check("rejected", "Refused lines", Level.WARN, says, remedy, figures)
 
 
@@ -93,7 +93,7 @@ def recordings(found: Orphans) -> Check:
         parts.append(f"{count(len(found.unknown), 'sound file')} of no known call")
     figures: dict[str, float | str | None] = {k: len(v) for k, (v, _) in of.items()}
     figures |= {"unknown": len(found.unknown), "looked_at": found.looked_at}
-    looked = f"the newest {LOOKED_AT_MAX}" if found.looked_at >= LOOKED_AT_MAX else f"all {found.looked_at}"
+    looked = f"the newest {LOOKED_AT_MAX}" if found.looked_at >= LOOKED_AT_MAX else f"{found.looked_at} of ours"
     if not parts:
         says = f"Every call has its recording and every recording its call (compared: {looked})."
         return Check("recordings", "Recordings", Level.OK, says, "", figures)
@@ -155,7 +155,8 @@ def transcripts(work: Work) -> Check:
         says = f"Every recording has been listened to.{failed}"
         remedy = "The calls' pages say why; `callbench jobs` lists them and can try again." if failed else ""
         return Check(name, title, Level.WARN if failed else Level.OK, says, remedy, figures)
-    says = f"{count(work.waiting, 'recording')} wait for a transcript, the oldest for {span(work.oldest_s)}.{failed}"
+    wait = "waits" if work.waiting == 1 else "wait"
+    says = f"{count(work.waiting, 'recording')} {wait} for a transcript, the oldest for {span(work.oldest_s)}.{failed}"
     if work.oldest_s <= UNHEARD_WARN_S and not failed:
         return Check(name, title, Level.OK, says, "", figures)
     level = Level.BAD if work.oldest_s > UNHEARD_BAD_S else Level.WARN

@@ -26,12 +26,12 @@ def as_json(found: Health) -> dict[str, Any]:
     }
 
 
-def rejects_csv(reader: Reader) -> str:
-    """Every refused line with its file, its number and the reason."""
+def rejects_csv(reader: Reader, tenant_id: str | None) -> str:
+    """Every refused line with its file, its number and the reason; of a tenant's imports, or (None) all."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(("source", "file", "line", "byte", "reason", "refused_at", "content"))
-    for row in health.rejects(reader, REJECTS_MAX).itertuples(index=False):
+    for row in health.rejects(reader, REJECTS_MAX, tenant_id).itertuples(index=False):
         at = row.rejected_at.isoformat()
         cells = (row.source, row.file, row.line, row.position, row.reason, at, row.raw)
         writer.writerow([_harmless(cell) for cell in cells])

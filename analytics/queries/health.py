@@ -21,9 +21,13 @@ _SOURCES = """
 _POSITIONS = "SELECT source, segment, position FROM lk.main.ingest_offset"
 _REJECTS = """
     SELECT source, segment AS file, line, position, reason, raw, rejected_at FROM lk.main.reject
+    WHERE $own IS NULL OR (source = 'import' AND starts_with(segment, $own))
     ORDER BY rejected_at DESC, source, segment, position LIMIT $limit_
 """
-_REFUSED = "SELECT count(*) AS n FROM lk.main.reject WHERE rejected_at >= $since"
+_REFUSED = """
+    SELECT count(*) FILTER (rejected_at >= $since) AS recent, count(*) AS ever FROM lk.main.reject
+    WHERE $own IS NULL OR (source = 'import' AND starts_with(segment, $own))
+"""
 _OWN_ROWS = """
     SELECT 'calls' AS part, count(*) AS loaded, max(ended_at) AS newest FROM lk.main.call WHERE tenant_id = $tenant
     UNION ALL SELECT 'recordings', count(*), max(started_at) FROM lk.main.recording WHERE tenant_id = $tenant
@@ -64,14 +68,16 @@ def positions(reader: Reader) -> dict[tuple[str, str], int]:
     return {(r["source"], r["segment"]): r["position"] for r in reader.rows(_POSITIONS)}
 
 
-def rejects(reader: Reader, limit: int) -> pd.DataFrame:
-    """The lines that could not be loaded, newest first. Of all tenants: for the operator."""
-    return reader.frame(_REJECTS, {"limit_": limit})
+def rejects(reader: Reader, limit: int, tenant_id: str | None) -> pd.DataFrame:
+    """The lines that could not be loaded, newest first. Of a tenant: those of his imports, because whose a line of a
+    journal is that cannot be read is not known. None: all, for the operator."""
+    return reader.frame(_REJECTS, {"limit_": limit, "own": _own(tenant_id)})
 
 
-def refused_since(reader: Reader, since: datetime) -> int:
-    """How many lines could not be loaded since then."""
-    return int(reader.rows(_REFUSED, {"since": since})[0]["n"])
+def refused(reader: Reader, since: datetime, tenant_id: str | None) -> tuple[int, int]:
+    """How many lines could not be loaded: since then, and ever; of a tenant as `rejects`."""
+    (row,) = reader.rows(_REFUSED, {"since": since, "own": _own(tenant_id)})
+    return int(row["recent"]), int(row["ever"])
 
 
 def own_rows(reader: Reader, tenant_id: str) -> list[dict[str, Any]]:
@@ -108,3 +114,8 @@ def recorded_bytes_per_day(reader: Reader, tenant_id: str | None, now: datetime)
 
 def _of(tenant_id: str) -> dict[str, Any]:
     return {"tenant": tenant_id}
+
+
+def _own(tenant_id: str | None) -> str | None:
+    """How the files of a tenant's imports begin in the table of rejects."""
+    return None if tenant_id is None else f"{tenant_id}/"

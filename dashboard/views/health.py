@@ -30,6 +30,8 @@ def shown(check: Check) -> None:
             st.text(f"What to do: {check.remedy}")
         for example in check.examples:
             st.text(example)
+        if check.name == "rejected" and check.figures["ever"]:
+            st.link_button("Download the refused lines", "/api/health/rejected.csv")
 
 
 def table(found: Health, viewer: session.Viewer) -> None:
@@ -50,7 +52,8 @@ def table(found: Health, viewer: session.Viewer) -> None:
     st.subheader("Where the rows come from", anchor=False)
     frame = pd.DataFrame([row(s) for s in found.sources])
     st.dataframe(frame.dropna(axis="columns", how="all"), hide_index=True, width="stretch")
-    st.text("Refused: lines that could not be read. Repeated: lines that said what was known already; they count once.")
+    if any(s.repeated is not None for s in found.sources):
+        st.text("Refused: lines that could not be read. Repeated: lines that said what was known; they count once.")
 
 
 def content() -> None:

@@ -13,7 +13,7 @@ from analytics.health.types import Health
 from dashboard.rest.access import There
 from dashboard.web.answers import Signed, answer, problem
 from dashboard.web.context import Context
-from pbx_core.errors import ConfigError, InputError, Unavailable
+from pbx_core.errors import ConfigError, Unavailable
 from pbx_core.store.sessions import Session
 from pbx_core.store.tokens import OPERATOR, Right, Token
 
@@ -42,6 +42,12 @@ def routes(api: FastAPI, context: Context) -> None:
             return problem(403, "not_yours", "Owners, managers and analysts see how the data are.")
         return answer(tell.as_json(of(context, session.tenant_id)))
 
+    @api.get("/health/rejected.csv", response_class=Response)
+    def rejected_lines(session: Signed) -> Response:
+        if not may_see(session):
+            return problem(403, "not_yours", "Owners, managers and analysts see how the data are.")
+        return _lines(context, session.tenant_id)
+
 
 def install(api: FastAPI, gate: Callable[..., params.Depends]) -> None:
     """For programs; an entry point of `callbench.routers`. The operator's token is let in as well."""
@@ -65,12 +71,11 @@ def health(whose: Whose, context: There) -> dict[str, Any]:
 
 @router.get("/rejected.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 def rejected(whose: Whose, context: There) -> Response:
-    """Every line that could not be loaded, with its file, its number and the reason; with the operator's token."""
-    if whose is not None:
-        raise InputError(
-            "The lines may be of any tenant: they are for the operator. Use a token made with --tenant operator.",
-            error_id="operator_only",
-            status=403,
-        )
+    """Every line that could not be loaded: file, line number, reason. A tenant's token: those of its imports."""
+    return _lines(context, whose)
+
+
+def _lines(context: Context, tenant_id: str | None) -> Response:
     headers = {"Content-Disposition": "attachment; filename=rejected.csv", "Cache-Control": "no-store"}
-    return Response(tell.rejects_csv(context.reader()), media_type="text/csv; charset=utf-8", headers=headers)
+    content = tell.rejects_csv(context.reader(), tenant_id)
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)

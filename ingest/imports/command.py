@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ingest import warehouse
+from ingest import upgrade, warehouse
 from ingest.command import Loop, load_all
 from ingest.imports import formats, plan, stage, staging
 from ingest.imports.preview import Preview, preview
@@ -100,7 +100,7 @@ def _load(settings: Settings, clock: Clock, db: sa.Engine, manifest: staging.Man
             return True
         try:
             with warehouse.exclusive(settings, clock):
-                load_all(Loop(settings, clock, db))
+                load_all(Loop(settings, clock, db, upgrade.prepare(settings, clock, click.echo)))
         except Unavailable as error:
             if "Another ingest" not in str(error):
                 raise
