@@ -145,12 +145,13 @@ ATTEMPT = fill(
     ATTEMPT_S_MAX=ATTEMPT_S_MAX,
     REPEAT_WINDOW_S=REPEAT_WINDOW_S,
 )
-# And has nobody talked with that number in between?
+# And has nobody talked with that number in between? Its own talk may begin in its first moment: logs know whole seconds.
 BETWEEN = """
     CREATE OR REPLACE TEMP TABLE cv_between AS
     SELECT DISTINCT a.tenant_id, a.root
     FROM cv_attempt AS a JOIN cv_chosen AS t
-      ON t.tenant_id = a.tenant_id AND t.number = a.number AND t.talked_at BETWEEN a.p_started AND a.started_at
+      ON t.tenant_id = a.tenant_id AND t.number = a.number AND t.root <> a.root
+         AND t.talked_at BETWEEN a.p_started AND a.started_at
     WHERE a.again
 """
 HEAD = fill(
