@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DATA ?= demo-data
 CALLS ?= 20
+ROWS ?= 1000000
 
-.PHONY: demo test setup test-tools lint types contracts pjsip pjsip-remove bench-call bench-turns bench-asr bench-transcripts bench clean
+.PHONY: demo test setup test-tools lint types contracts pjsip pjsip-remove bench-call bench-turns bench-asr bench-transcripts bench-warehouse bench clean
 
 demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 ends by itself
 	$(BIN)/callbench --data $(DEMO_DATA) demo $(if $(EXIT),--exit)
@@ -56,6 +57,9 @@ bench-asr: setup  ## speech: ours against faster-whisper on human recordings, co
 
 bench-transcripts: setup test-tools  ## CALLS=20 spoken calls within a minute: from hang-up to the text in the dashboard; last line is JSON
 	$(BIN)/python tests/bench/bench_transcripts.py --calls $(CALLS) $(BENCH_ARGS)
+
+bench-warehouse: setup  ## ROWS=1000000 calls, then the questions of the pages, ours, pandas, SQLite; last line is JSON
+	$(BIN)/python tests/bench/bench_warehouse.py --rows $(ROWS) $(BENCH_ARGS)
 
 bench: bench-call  ## all benchmarks
 	$(BIN)/python tests/bench/bench_ingest.py

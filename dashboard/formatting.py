@@ -57,13 +57,15 @@ def _total(value: float | None, name: str, says: str) -> str:
 
 
 def seconds(value: float) -> str:
-    """12.3 s, 4:05 min, 2:04:10 h."""
+    """12.3 s, 4:05 min, 2:04:10 h, 134:07 h."""
     if value < 60:
         return f"{value:.1f} s"
     whole = round(value)
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"
+    if whole < 100 * 3600:
+        return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"
+    return f"{whole // 3600}:{whole // 60 % 60:02d} h"
 
 
 def moment(at: datetime | None, zone: ZoneInfo) -> str:

@@ -66,7 +66,7 @@ def options() -> dict[str, Any]:
         "theme.baseFontSize": 15,
         "theme.headingFontWeights": [650, 650, 600, 600, 600, 600],
         "theme.headingFontSizes": ["1.75rem", "1.25rem", "1.05rem", "1rem", "0.95rem", "0.9rem"],
-        "theme.metricValueFontSize": "1.7rem",
+        "theme.metricValueFontSize": "1.5rem",
         "theme.metricValueFontWeight": 600,
         "theme.baseRadius": "8px",
         "theme.showWidgetBorder": True,

@@ -126,3 +126,14 @@ FACTS: dict[Grain, str] = {
     Grain.PARTY: _filled(_PARTY),
     Grain.CONVERSATION: _CONVERSATION,
 }
+
+# Without a call (or conversation) like this there are no rows of the grain.
+NEEDS: dict[Grain, str] = {
+    Grain.CALL: "true",
+    Grain.QUEUE_CALL: "queue <> ''",
+    Grain.OFFER: "queue <> ''",
+    Grain.LEG: "true",
+    Grain.RECORDING: "recording_id IS NOT NULL",
+    Grain.PARTY: "recording_id IS NOT NULL",
+    Grain.CONVERSATION: "true",
+}

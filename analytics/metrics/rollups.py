@@ -10,11 +10,11 @@ from typing import Any
 import duckdb
 
 from analytics.metrics import render
-from analytics.metrics.facts import FACTS
+from analytics.metrics.facts import FACTS, NEEDS
 from analytics.metrics.types import Grain
 
 TABLES = ("rollup_hour", "rollup_bin", "rollup_line")
-AT_HAND = 50_000  # calls in the hours of a round: so many rows are put aside and looked at again and again; more stream
+AT_HAND = 10_000  # changed calls: the rows of their hours are put aside and looked at again and again; more stream
 
 _TOUCHED = """
     CREATE OR REPLACE TEMP TABLE touched_hour AS
@@ -51,7 +51,7 @@ _OF_HOURS = """
       ON h.tenant_id = t.tenant_id AND h.hour = date_trunc('hour', t.started_at) AND h.stories = {stories}
     WHERE t.started_at >= $low AND t.started_at < $high
 """
-_COUNT = "SELECT count(*) FROM ({source})"
+_FEW = "SELECT (SELECT count(*) FROM changed_call) + (SELECT count(*) FROM changed_conversation) <= $most"
 _ALL = "SELECT * FROM lk.main.{table} WHERE started_at >= $low AND started_at < $high"
 _IN_PROGRESS = """
     SELECT * FROM lk.main.call WHERE started_at >= $low - INTERVAL {longest} HOUR AND started_at < $high
@@ -84,16 +84,21 @@ class Rollups:
 
     name = "rollups"
 
+    def __init__(self, at_hand: int = AT_HAND) -> None:
+        self._at_hand = at_hand
+
     def refresh(self, con: duckdb.DuckDBPyConnection) -> None:
         """The hours in which calls or conversations changed, anew."""
         con.execute(_TOUCHED)
-        for span in _months(con, "touched_hour"):
+        spans = _months(con, "touched_hour")
+        for span in spans:
             for table in ("rollup_hour", "rollup_bin"):
                 con.execute(_DELETE.replace("{table}", table), span.values)
-            sources = {alias: _of_hours(alias) for alias in _FAMILIES}
-            counts = [con.execute(_COUNT.replace("{source}", s), span.bounds).fetchone() for s in sources.values()]
-            write = _put_at_hand if sum(c[0] for c in counts if c) <= AT_HAND else _put_streaming
-            write(con, sources, span)
+        if _true(con, _FEW, {"most": self._at_hand}):
+            _put_at_hand(con, spans)
+        else:
+            for span in spans:
+                _put_streaming(con, {alias: _of_hours(alias) for alias in _FAMILIES}, span)
         con.execute(_TOUCHED_LINES)
         for span in _months(con, "touched_line"):
             con.execute(_DELETE_LINES, span.values)
@@ -115,34 +120,40 @@ def _of_hours(alias: str) -> str:
     return _OF_HOURS.replace("{table}", table).replace("{stories}", "true" if alias == "v" else "false")
 
 
-def _put_at_hand(con: duckdb.DuckDBPyConnection, sources: dict[str, str], span: _Span) -> None:
+def _put_at_hand(con: duckdb.DuckDBPyConnection, spans: list[_Span]) -> None:
     """Few rows: the counted rows of each grain are put aside, and one file is written at the end."""
     for table in ("rollup_hour", "rollup_bin"):
         con.execute("CREATE OR REPLACE TEMP TABLE fresh_{t} AS FROM lk.main.{t} LIMIT 0".replace("{t}", table))
-    for alias, source in sources.items():
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {alias} AS {source}", span.bounds)
-        for grain in _FAMILIES[alias][1]:
-            con.execute(f"CREATE OR REPLACE TEMP TABLE fact AS {FACTS[grain]}")
-            if not _any(con, "fact"):
-                continue
-            for table, rows in (
-                ("rollup_hour", render.hours([grain], "fact")),
-                ("rollup_bin", render.bins([grain], "fact")),
-            ):
-                if rows:
-                    con.execute(f"INSERT INTO fresh_{table} BY NAME {rows}")
+    for alias, (table, grains) in _FAMILIES.items():
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {alias} AS FROM lk.main.{table} LIMIT 0")
+        for span in spans:
+            con.execute("INSERT INTO {a} {s}".replace("{a}", alias).replace("{s}", _of_hours(alias)), span.bounds)
+        for grain in grains:
+            if _true(con, f"SELECT EXISTS (FROM {alias} WHERE {NEEDS[grain]})"):
+                con.execute(f"CREATE OR REPLACE TEMP TABLE fact AS {FACTS[grain]}")
+                _add(con, "rollup_hour", render.hours([grain], "fact"))
+                _add(con, "rollup_bin", render.bins([grain], "fact"))
         con.execute(f"DROP TABLE temp.{alias}")
     for table in ("rollup_hour", "rollup_bin"):
-        if _any(con, f"fresh_{table}"):
+        if _true(con, f"SELECT EXISTS (FROM fresh_{table})"):
             con.execute("INSERT INTO lk.main.{t} BY NAME FROM fresh_{t}".replace("{t}", table))
+
+
+def _add(con: duckdb.DuckDBPyConnection, table: str, rows: str) -> None:
+    if rows:
+        con.execute("INSERT INTO fresh_{t} BY NAME {rows}".replace("{t}", table).replace("{rows}", rows))
 
 
 def _put_streaming(con: duckdb.DuckDBPyConnection, sources: dict[str, str], span: _Span) -> None:
     """Many rows: read as often as there are grains, never held."""
     for alias, source in sources.items():
-        grains = _FAMILIES[alias][1]
+        asked = "SELECT EXISTS (FROM ({s}) WHERE {w})".replace("{s}", source)
+        grains = [g for g in _FAMILIES[alias][1] if _true(con, asked.replace("{w}", NEEDS[g]), span.bounds)]
+        if not grains:
+            continue
         for table, rows in (("rollup_hour", render.hours(grains)), ("rollup_bin", render.bins(grains))):
-            _insert(con, table, f"{alias} AS ({source})", rows, span)
+            if rows:
+                _insert(con, table, f"{alias} AS ({source})", rows, span)
 
 
 def _put_lines(con: duckdb.DuckDBPyConnection, span: _Span, kept: str = "") -> None:
@@ -154,8 +165,8 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, source: str, rows: str, 
     con.execute(text, span.bounds)
 
 
-def _any(con: duckdb.DuckDBPyConnection, table: str) -> bool:
-    found = con.execute("SELECT EXISTS (FROM {table})".replace("{table}", table)).fetchone()
+def _true(con: duckdb.DuckDBPyConnection, question: str, values: dict[str, Any] | None = None) -> bool:
+    found = con.execute(question, values).fetchone()
     return found is not None and bool(found[0])
 
 

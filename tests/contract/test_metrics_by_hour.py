@@ -15,7 +15,7 @@ import pytest
 
 from analytics import queries
 from analytics.metrics import audit
-from analytics.metrics.rollups import TABLES
+from analytics.metrics.rollups import AT_HAND, TABLES, Rollups
 from analytics.queries import Scope, metrics
 from ingest import derived, warehouse
 from ingest.sources.feed import FeedSource
@@ -105,10 +105,12 @@ def office(tmp_path_factory) -> Iterator[Office]:
     rng.shuffle(early)
     rng.shuffle(told)
     settings.data.mkdir(parents=True)
+    by_name = {d.name: d for d in derived.installed()}
     con = warehouse.open_writer(settings)
-    writer = Writer(con, clock, [FeedSource(settings.journal_dir, clock)])
+    few, many = ([by_name["conversations"], Rollups(at_hand)] for at_hand in (AT_HAND, 0))  # both ways of adding up
     late = rng.sample(told, len(told) // 4)
-    for batch in (early, told, late):
+    for batch, derivations in ((early, many), (told, few), (late, many)):
+        writer = Writer(con, clock, [FeedSource(settings.journal_dir, clock)], derivations)
         journal = Journal(settings.journal_dir, "worker-0", clock)
         for kind, id_, record in batch:
             journal.append(kind, id_, record.tenant_id, record, sync=False)
