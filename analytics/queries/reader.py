@@ -193,13 +193,16 @@ def equip(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def check_text(values: dict[str, Any] | None) -> None:
-    """InputError for text that is none (lone surrogates): the engine would fail on it in an unfriendly way."""
+    """InputError for text that is none (lone surrogates, NUL): the engine would fail on it in an unfriendly way."""
+    wrong = InputError("This text holds characters that do not exist.", error_id="bad_text")
+    if any(isinstance(value, str) and "\0" in value for value in (values or {}).values()):
+        raise wrong
     try:
         for value in (values or {}).values():
             if isinstance(value, str):
                 value.encode()
     except UnicodeEncodeError:
-        raise InputError("This text holds characters that do not exist.", error_id="bad_text") from None
+        raise wrong from None
 
 
 def _inode(settings: Settings) -> int:
