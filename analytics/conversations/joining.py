@@ -145,7 +145,7 @@ ATTEMPT = fill(
     ATTEMPT_S_MAX=ATTEMPT_S_MAX,
     REPEAT_WINDOW_S=REPEAT_WINDOW_S,
 )
-# And has nobody talked with that number in between? Its own talk may begin in its first moment: logs know whole seconds.
+# And has nobody talked with that number in between? Its own talk may begin at once: logs know whole seconds.
 BETWEEN = """
     CREATE OR REPLACE TEMP TABLE cv_between AS
     SELECT DISTINCT a.tenant_id, a.root
