@@ -47,7 +47,7 @@ def preview(plan: Plan, settings: Settings, progress: Progress, *, sounds: bool)
             progress("joining what belongs to one call", 0, 1)
             earlier = staging.finished(settings, plan.tenant_id)
             duplicates = staging.join(con, part, raw, earlier, (plan.tenant_id, plan.import_id, ""))
-            seen = plan.sounds if sounds else ()
+            seen = [*plan.sounds, *staging.unpacked(plan, part)] if sounds else []
             matched = recordings.match(con, seen)
             lost: dict[str, int] = {}
             for orphan in recordings.orphans(con, seen):

@@ -33,9 +33,14 @@ def stage(plan: Plan, settings: Settings, clock: Clock, db: sa.Engine, wish: Wis
     """Make <data>/imports/<tenant>/<import_id>/, or go on with what an interrupted run left; what is there already is
     taken as it is."""
     folder = staging.imports_dir(settings, plan.tenant_id) / plan.import_id
-    done = staging.read_manifest(folder)
-    if done is not None:
-        return done
+    with staging.alone(folder.parent):
+        done = staging.read_manifest(folder)
+        return done or _stage(plan, folder, settings, clock, db, wish, progress)
+
+
+def _stage(
+    plan: Plan, folder: Path, settings: Settings, clock: Clock, db: sa.Engine, wish: Wish, progress: Progress
+) -> Manifest:
     part = folder.with_name(f"{folder.name}.part")
     raw = staging.write_raw(plan, part, progress)
     stamp = iso(clock.now())
@@ -43,7 +48,7 @@ def stage(plan: Plan, settings: Settings, clock: Clock, db: sa.Engine, wish: Wis
         progress("joining what belongs to one call", 0, 1)
         earlier = staging.finished(settings, plan.tenant_id)
         duplicates = staging.join(con, part, raw, earlier, (plan.tenant_id, plan.import_id, stamp))
-        seen = plan.sounds if wish.sounds else ()
+        seen = [*plan.sounds, *staging.unpacked(plan, part)] if wish.sounds else []
         matched = recordings.match(con, seen)
         keeper = recordings.Keeper(settings, clock, db, plan.tenant_id, part)
         made, broken = keeper.keep(

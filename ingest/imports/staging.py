@@ -8,6 +8,7 @@ speaks of.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -16,14 +17,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.imports import assemble
-from ingest.imports.plan import Log, Plan
+from ingest.imports.plan import Log, Plan, Seen
 from ingest.imports.raw import RAW_LEG, Bad
+from pbx_core.errors import Unavailable
 from pbx_core.settings import Settings
 
 MANIFEST = "manifest.json"
@@ -116,6 +119,21 @@ def fsync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One import of a tenant is staged at a time. Unavailable when another is under way."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Unavailable("Another import of this tenant is under way; run this one after it.") from None
+        yield
+    finally:
+        os.close(fd)
+
+
 def finished(settings: Settings, tenant_id: str) -> list[tuple[Path, Manifest]]:
     """A tenant's imports, the oldest first; damaged ones left out."""
     out = []
@@ -150,6 +168,24 @@ def write_raw(plan: Plan, folder: Path, progress: Progress) -> list[RawFile]:
             out.append(made)
         done += log.seen.bytes
         progress(f"read {log.seen.name}", done, total)
+    return out
+
+
+@runtime_checkable
+class HoldsSound(Protocol):
+    """A format whose files carry sound inside."""
+
+    def unpack(self, path: Path, name: str, folder: Path) -> list[Seen]:
+        """Write the sound of a file into a folder, by names that the rows' recordings have."""
+        ...
+
+
+def unpacked(plan: Plan, folder: Path) -> list[Seen]:
+    """The sound inside the logs, written below <folder>/spill, which goes when the rows are joined."""
+    out: list[Seen] = []
+    for number, log in enumerate(plan.logs):
+        if isinstance(log.format, HoldsSound):
+            out += log.format.unpack(log.seen.path, log.seen.name, folder / "spill" / f"sound-{number:05d}")
     return out
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -110,9 +113,22 @@ def _sounds(folder: Path) -> None:
     (folder / "link.wav").symlink_to("/etc/passwd")
 
 
+def _vcon(folder: Path) -> None:
+    """With its sound inside."""
+    content = _sides(folder.parent / "sides.wav", 440, 700).read_bytes()
+    dialog = {
+        "type": "recording", "start": foreign.rfc3339(AT), "duration": 2.0, "parties": [0, 1], "encoding": "base64url",
+        "mediatype": "audio/x-wav", "body": base64.urlsafe_b64encode(content).decode(),
+        "content_hash": "sha512-" + base64.urlsafe_b64encode(hashlib.sha512(content).digest()).decode().rstrip("="),
+    }  # fmt: skip
+    parties = [{"tel": "tel:+4930111", "name": "Anna"}, {"tel": "tel:1001"}]
+    container = {"vcon": "0.4.0", "uuid": uuid(1), "parties": parties, "dialog": [dialog]}
+    (folder / "one.vcon").write_text(json.dumps(container))
+
+
 WRITE: dict[str, Callable[[Path], None]] = {
     "asterisk": _asterisk, "freeswitch-csv": _freeswitch_csv, "freeswitch-json": _freeswitch_json,
-    "mikopbx": _mikopbx, "fusionpbx": _fusionpbx, "sounds": _sounds,
+    "mikopbx": _mikopbx, "fusionpbx": _fusionpbx, "sounds": _sounds, "vcon": _vcon,
 }  # fmt: skip
 
 
@@ -202,7 +218,7 @@ def test_quality_names_the_exchange_whose_formula_it_is(world: World) -> None:
     assert found == [(4.31, "imported: freeswitch")] * 2
 
 
-@pytest.mark.parametrize("name", ["freeswitch-json", "fusionpbx"])
+@pytest.mark.parametrize("name", ["freeswitch-json", "fusionpbx", "vcon"])
 def test_the_recording_of_a_leg_is_found(world: World, name: str) -> None:
     rows = world.rows(name, "SELECT c.recording_id = r.recording_id, r.duration_s FROM lk.main.recording AS r "
                             "JOIN lk.main.call AS c USING (call_id) WHERE r.tenant_id = ?")  # fmt: skip

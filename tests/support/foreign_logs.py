@@ -25,6 +25,11 @@ def stamp(epoch: float, zone: ZoneInfo = BERLIN) -> str:
     return f"{datetime.fromtimestamp(epoch, zone):%Y-%m-%d %H:%M:%S}"
 
 
+def rfc3339(epoch: float) -> str:
+    """A time with its zone."""
+    return datetime.fromtimestamp(epoch, BERLIN).isoformat()
+
+
 def freeswitch_line(number: int, template: str = "example", **changed: str) -> str:
     """A line of cdr-csv: 60 s, answered after 5, unless changed. Quotes in values are not escaped, as there."""
     at = AT + 100 * number
