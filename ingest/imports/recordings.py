@@ -33,6 +33,7 @@ from pbx_core.store import jobs, kept
 
 SPARE_BYTES = 1 << 30  # left on the recording volume
 CONSENT = "imported: what the other exchange told its callers is not known"
+SCRATCH = ".import"  # begins the names of files that are not whole yet
 _BLOCK = 1 << 20
 _IN_JOB = (
     "recording_id",
@@ -115,6 +116,8 @@ class Keeper:
     ) -> tuple[list[RecordingRecord], list[Orphan]]:
         """Recordings, and the files that cannot be read. Unavailable when the disk would not hold them."""
         self._check_space(sum(int(m["bytes"]) for m in matched))
+        for left in (self._settings.recordings_dir / self._tenant_id).glob(f"*/*/{SCRATCH}*"):
+            left.unlink()  # by a killed run; another one of this tenant cannot be under way
         noted = self._read_notes()
         made: list[RecordingRecord] = []
         broken: list[Orphan] = []
@@ -148,7 +151,7 @@ class Keeper:
         folder = self._settings.recordings_dir / relative
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         per_s = self._settings.peaks_per_s
-        scratch = folder / f".import-{os.getpid()}{path.suffix.lower()}"
+        scratch = folder / f"{SCRATCH}{path.suffix.lower()}"
         try:
             digest = _copy(path, scratch)
             message = f"{self._tenant_id}|{told['call_id']}|{digest}".encode()
@@ -158,7 +161,7 @@ class Keeper:
             target = folder / f"{recording_id}{path.suffix.lower()}"
             if swap or not sound.playable:
                 target = target.with_suffix(".ogg")
-                sounds.rewrite(scratch, target, swap=swap)
+                sounds.rewrite(scratch, target, folder / f"{SCRATCH}-opus", swap=swap)
                 sound = replace(sound, codec="opus", peaks=sound.peaks[::-1] if swap else sound.peaks)
                 digest = hashlib.sha256(target.read_bytes()).hexdigest()
             else:
@@ -246,7 +249,7 @@ def _copy(path: Path, target: Path) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    scratch = path.with_name(f".{path.name}.tmp")
+    scratch = path.with_name(f"{SCRATCH}.json")
     scratch.write_bytes(content)
     scratch.chmod(0o640)
     scratch.rename(path)

@@ -103,9 +103,9 @@ def to_json(sound: Sound, per_s: int) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def rewrite(path: Path, out: Path, *, swap: bool) -> None:
-    """The same sound as Ogg/Opus, which browsers play; swap: exchange both channels. InputError when it is damaged."""
-    scratch = out.with_name(f".{out.name}.tmp")
+def rewrite(path: Path, out: Path, scratch: Path, *, swap: bool) -> None:
+    """The same sound as Ogg/Opus, which browsers play; swap: exchange both channels. `out` appears whole, written first
+    as `scratch`. InputError when it is damaged."""
     try:
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
