@@ -124,6 +124,6 @@ def asked(
     if by is not None and by not in BY:
         raise InputError(f"Figures are shown by {', '.join(BY)}, not by {by[:32]!r}.", error_id="bad_grain")
     for name, value in (where or {}).items():
-        if name not in DIMENSIONS or len(value) > TEXT_CHARS_MAX:
+        if name not in DIMENSIONS or len(value) > TEXT_CHARS_MAX or "\0" in value:  # DuckLake fails on NUL here
             raise InputError(f"Figures are chosen by {', '.join(DIMENSIONS)}.", error_id="bad_filter")
     return Asked(scope, values["since"], values["until"], by, dict(where or {}), zone(time_zone))
