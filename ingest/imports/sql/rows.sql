@@ -35,6 +35,8 @@ CREATE OR REPLACE TEMP TABLE told AS
              WHEN app = 'queue' THEN 'queue:' || split_part(last_data, ',', 1)
              WHEN kind = 'queue' THEN 'queue:' || queue
              WHEN app = 'dial' AND contains(split_part(last_data, ',', 1), '&') THEN 'group:' || dst
+             WHEN app = 'dial' AND regexp_matches(last_data, '^[A-Za-z0-9]+/[0-9]{2,6}([/@:,-]|$)')
+                  THEN 'extension:' || regexp_extract(last_data, '^[A-Za-z0-9]+/([0-9]{2,6})', 1)
              WHEN is_own(coalesce(agent, nullif(to_name, ''), dst))
                   THEN 'extension:' || coalesce(agent, nullif(to_name, ''), dst)
              ELSE '' END AS asked,
@@ -60,6 +62,12 @@ DELETE FROM told USING (
 ) AS several
 WHERE told.story = several.story AND told.kind IS NOT DISTINCT FROM several.kind AND told.rank < several.best;
 
--- The near half of a Local channel says nothing that its far half does not say better.
-DELETE FROM told USING (SELECT DISTINCT story, channel FROM told WHERE by_local) AS far
+-- The far half of a Local channel says who was rung and when he answered. The near half says where the call began and in
+-- which queue; that a channel of the exchange "answered" is nobody's talk.
+UPDATE told SET queue = near.queue
+FROM (SELECT story, replace(peer_channel, ';1', ';2') AS far, max(queue) AS queue FROM told WHERE to_local GROUP BY ALL) AS near
+WHERE told.by_local AND told.queue = '' AND told.story = near.story AND told.channel = near.far;
+
+UPDATE told SET callee = NULL, talked = false, recording = NULL
+FROM (SELECT DISTINCT story, channel FROM told WHERE by_local) AS far
 WHERE told.to_local AND told.story = far.story AND replace(told.peer_channel, ';1', ';2') = far.channel
