@@ -46,6 +46,10 @@ def _freepbx(folder: Path, plan: draw.Plan) -> None:
     (folder / "queue_log").write_text(asterisk.queue_log(found))
 
 
+def _freepbx_alone(folder: Path, plan: draw.Plan) -> None:
+    (folder / "cdr.csv").write_text(freepbx.report(asterisk.logged(plan.calls), plan.office.zone))
+
+
 def _mikopbx(folder: Path, plan: draw.Plan) -> None:
     mikopbx.write(folder / "cdr.db", plan.calls, plan.office.zone)
 
@@ -86,6 +90,7 @@ LOGS = {
     "asterisk-21-local": Log(_asterisk(21, ZONE)),
     "asterisk-18": Log(_asterisk(18, "UTC"), strays=True),
     "freepbx": Log(_freepbx),
+    "freepbx-alone": Log(_freepbx_alone, (*CLASSED, "answered_by", "voicemail"), blind=_sent_away),
     "mikopbx": Log(
         _mikopbx,
         timed=lambda _: True,

@@ -50,7 +50,7 @@ def rows(call: Call) -> list[Row]:
                 told += _rung(call, step.at_s, step.until_s, step.results, after)
                 if step.pickup:
                     talk = next(s for s in after if isinstance(s, Talk))
-                    taken = Row(call.caller, step.taken_by, step.at_s, step.until_s, talk.until_s, "ANSWERED")
+                    taken = Row(call.caller, step.taken_by, step.until_s, step.until_s, talk.until_s, "ANSWERED")
                     told.append(taken)
             case Wait():
                 told.append(
