@@ -30,6 +30,16 @@ def search() -> st.Page:
     return st.Page(VIEWS / "search.py", title="Search", url_path="search")
 
 
+def conversations() -> st.Page:
+    """Calls that are one story, and why they count as what they do."""
+    return st.Page(VIEWS / "conversations.py", title="Conversations", url_path="conversations")
+
+
+def recovery() -> st.Page:
+    """Lost callers: who waits, who was called back."""
+    return st.Page(VIEWS / "recovery.py", title="Missed calls", url_path="recovery")
+
+
 def overview() -> st.Page:
     """The figures."""
     return st.Page(VIEWS / "overview.py", title="Overview", url_path="overview")
@@ -52,4 +62,5 @@ def reports() -> st.Page:
 
 def navigation() -> list[st.Page]:
     """All of them, in the order of the menu."""
-    return [calls(), search(), live(), overview(), metrics(), reports(), health(), review()]
+    inside = [overview(), metrics(), reports(), health(), review()]
+    return [calls(), conversations(), recovery(), search(), live(), *inside]

@@ -75,8 +75,8 @@ def topics(compared: dict[str, Any]) -> None:
 
 
 def linked(key: str, label: str, heads: list[str], rows: list[dict[str, Any]]) -> str | None:
-    """A table whose rows are links: {href, key, cells}, of which the first cell is the link. Rows with a key do not
-    leave the page: the key of the one that was followed is returned, else None."""
+    """A table whose rows are links: {href, key, cells}, of which the first cell is the link (none where href is
+    None). Rows with a key do not leave the page: the key of the one that was followed is returned, else None."""
     data = {"label": label, "heads": heads, "rows": rows}
     wish: str | None = _mount("linked", key, data, on_go_change=_nothing).go
     return wish

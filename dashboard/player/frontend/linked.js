@@ -32,7 +32,7 @@ function line(row, heads, follow) {
   return el(
     "tr",
     {},
-    el("th", { scope: "row" }, el("a", { href: row.href, onclick: (event) => follow(event, row) }, first)),
+    el("th", { scope: "row" }, row.href ? el("a", { href: row.href, onclick: (event) => follow(event, row) }, first) : first),
     rest.map((cell, i) => el("td", { "data-head": heads[i + 1] }, cell)),
   );
 }

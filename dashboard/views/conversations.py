@@ -1,0 +1,206 @@
+"""Conversations: calls that are one story in one row; a row opens the rule that classed it, its facts and its calls."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from analytics import queries
+from analytics.conversations import rules
+from analytics.conversations.rules import ConversationClass
+from analytics.queries import conversations
+from dashboard import formatting, period, player, session
+from dashboard.web import filters
+from pbx_core.errors import InputError
+
+PAGE_ROWS = 50
+ANY = "Any"
+NAMES = {
+    ConversationClass.ANSWERED: "Answered",
+    ConversationClass.ANSWERED_ELSEWHERE: "Answered elsewhere",
+    ConversationClass.VOICEMAIL: "Voicemail",
+    ConversationClass.OUT_OF_HOURS: "Out of hours",
+    ConversationClass.ABANDONED: "Abandoned",
+    ConversationClass.BLOCKED: "Blocked",
+    ConversationClass.MISSED: "Missed",
+    ConversationClass.REACHED: "Reached",
+    ConversationClass.NOT_REACHED: "Not reached",
+}
+WITHHELD = "Number withheld"
+
+
+def put(name: str, value: str | None) -> None:
+    """Change the address."""
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)
+
+
+def take(name: str) -> None:
+    """Put a filter's value into the address; the list starts again from its top."""
+    value = st.session_state[f"conversation_{name}"]
+    put("cursor", None)
+    put(name, next((str(k) for k, v in NAMES.items() if v == value), None) if name == "class" else value)
+
+
+def bar() -> None:
+    """What is looked for."""
+    params = st.query_params
+    st.session_state["conversation_class"] = NAMES.get(params.get("class", ""), ANY)  # type: ignore[call-overload]
+    st.session_state["conversation_number"] = params.get("number", "")[: filters.TEXT_CHARS_MAX]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "What became of it", [ANY, *NAMES.values()], key="conversation_class", on_change=take, args=("class",)
+        )
+        st.text_input(
+            "Number outside",
+            max_chars=filters.TEXT_CHARS_MAX,
+            placeholder="Number",
+            key="conversation_number",
+            on_change=take,
+            args=("number",),
+        )
+
+
+def who(row: Any) -> str:
+    """The other side."""
+    if row.outside_number:
+        return str(row.outside_number)
+    return WITHHELD if row.direction == "inbound" else "Among ourselves"
+
+
+def moment(at: Any, viewer: session.Viewer) -> str:
+    """A time with its day, in the tenant's zone."""
+    return "" if pd.isna(at) else f"{pd.Timestamp(at).tz_convert(viewer.zone):%d %b %Y %H:%M:%S}"
+
+
+def line(row: Any, viewer: session.Viewer) -> dict[str, Any]:
+    """A row of the list."""
+    cells = [
+        moment(row.started_at, viewer), NAMES[row.class_], who(row), row.direction, row.answered_by, str(row.calls),
+        formatting.seconds(row.wait_s), formatting.seconds(row.talk_s) if row.talk_s else "", row.queue,
+        "later" if row.recovered_by else "",
+    ]  # fmt: skip
+    return {"href": address(row.conversation_id), "key": row.conversation_id, "cells": cells}
+
+
+def address(conversation_id: str) -> str:
+    """Where this conversation is shown."""
+    return f"/conversations?{urlencode({**period.parameters(), 'conversation': conversation_id})}"
+
+
+def listed(viewer: session.Viewer, since: datetime, until: datetime) -> None:
+    """The list."""
+    bar()
+    params = st.query_params
+    frame, following = conversations.conversations(
+        viewer.reader(), viewer.scope, since, until, kind=params.get("class"), number=params.get("number"),
+        cursor=params.get("cursor"), limit=PAGE_ROWS,
+    )  # fmt: skip
+    if frame.empty:
+        with st.container(border=True):
+            st.subheader("No conversations here", anchor=False)
+            st.text("Choose a longer period, or take a filter away.")
+        return
+    heads = ["Began", "Became", "With", "Direction", "Talked", "Calls", "Waited", "Talk", "Queue", "Made good"]
+    rows = [line(r, viewer) for r in frame.rename(columns={"class": "class_"}).itertuples()]
+    opened = player.linked("conversations", "Conversations", heads, rows)
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if params.get("cursor"):
+            st.button("Newest", on_click=put, args=("cursor", None))
+        if following:
+            st.button("Older", on_click=put, args=("cursor", following))
+    if opened and opened != params.get("conversation"):
+        put("conversation", opened)
+        st.rerun()
+
+
+def why(detail: conversations.ConversationDetail) -> None:
+    """The rule and the facts by which it held."""
+    with st.container(border=True, gap="xsmall", key="why"):
+        st.subheader(f"Why: {NAMES[detail.rule.gives]}", anchor=False)
+        st.text(detail.rule.words)
+        for fact in detail.evidence:
+            st.text(f"• {fact.says}")
+        st.text(f"Rule {detail.rule.id}, definition {detail.row['definition_version']}")
+
+
+def story(detail: conversations.ConversationDetail, viewer: session.Viewer) -> None:
+    """Every call, and why it belongs here."""
+    st.subheader("Its calls", anchor=False)
+    heads = ["Began", "From", "To", "Taken by", "What happened", "Waited", "Talked", "Why it belongs here"]
+    rows = []
+    for c in detail.calls.itertuples():
+        what = c.cause if not c.queue else f"{c.cause}; queue {c.queue}: {c.queue_result}"
+        cells = [
+            moment(c.started_at, viewer),  c.caller_number, c.callee_number, c.answered_by,
+            "message left" if c.voicemail else what, formatting.seconds(c.wait_s), formatting.seconds(c.talk_s), rules.ROLES[c.role],
+        ]  # fmt: skip
+        rows.append(
+            {"href": f"/review?{urlencode({'call': c.call_id})}" if c.mine else None, "key": None, "cells": cells}
+        )
+    player.linked("story", "Calls of this conversation", heads, rows)
+
+
+def around(row: dict[str, Any], viewer: session.Viewer) -> None:
+    """What came before and after, with the same number."""
+    links = (
+        (row["repeat_of"], "The conversation before, with the same number"),
+        (row["repeated_by"], "The next one with the same number"),
+        (row["recovered_by"], f"Somebody talked with this caller later: {row['recovered_agent']}"),
+    )
+    with st.container(horizontal=True):
+        for conversation_id, text in links:
+            if conversation_id and conversations.conversation(viewer.reader(), viewer.scope, conversation_id):
+                st.button(
+                    formatting.plain(text), key=f"go_{text[:12]}", on_click=put, args=("conversation", conversation_id)
+                )
+
+
+def opened(viewer: session.Viewer, conversation_id: str) -> None:
+    """One conversation."""
+    st.button("All conversations", on_click=put, args=("conversation", None), type="tertiary")
+    detail = conversations.conversation(viewer.reader(), viewer.scope, conversation_id)
+    if detail is None:
+        st.subheader("There is no such conversation", anchor=False)
+        st.text("It may belong to others, or a later call has joined it to another one.")
+        return
+    row = detail.row
+    other = row["outside_number"] or (WITHHELD if row["direction"] == "inbound" else "Among ourselves")
+    st.subheader(formatting.plain(str(other)), anchor=False)
+    agents = ", ".join(json.loads(row["agents"])) or "nobody"
+    st.text(
+        f"{row['direction']}, {moment(row['started_at'], viewer)} to {moment(row['ended_at'], viewer)}. "
+        f"Talked: {agents}. Waited {formatting.seconds(row['wait_s'])}, talked {formatting.seconds(row['talk_s'])}."
+    )
+    why(detail)
+    story(detail, viewer)
+    around(row, viewer)
+
+
+def content() -> None:
+    """The page."""
+    viewer = session.viewer()
+    st.title("Conversations", anchor=False)
+    viewer.reader()
+    try:
+        if wanted := st.query_params.get("conversation"):
+            opened(viewer, wanted)
+            return
+        since, until = period.chosen(viewer)
+        listed(viewer, since, until)
+    except InputError as error:
+        st.subheader("This address does not fit", anchor=False)
+        st.text(str(error))
+        return
+    fresh = queries.freshness(viewer.reader())["last_ingest_at"]
+    st.text(f"Data as of {formatting.moment(fresh, viewer.zone)}, times in {viewer.zone.key}")
+
+
+content()
