@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from analytics import queries
+from analytics.queries.belonging import conversation_of
 from analytics.queries.calls import LIMIT_MAX
 from dashboard.rest.access import Program, There, must_listen, time_zone
 from dashboard.rest.shapes import CallDetail, CallList, CallRow
@@ -69,10 +70,11 @@ def calls(request: Request, session: Program, there: There, asked: Annotated[Cal
 @router.get("/{call_id}")
 def call(session: Program, there: There, call_id: str) -> CallDetail:
     """One call: its numbers and times, its legs with their quality, its story, its recordings."""
-    found = queries.call(there.reader(), access.scope(session), call_id) if CALL_ID.fullmatch(call_id) else None
+    scope = access.scope(session)
+    found = queries.call(there.reader(), scope, call_id) if CALL_ID.fullmatch(call_id) else None
     if found is None:
         raise not_found()
     own: dict[str, Any] = dict(vars(found.cdr))
-    own["conversation_id"] = found.cdr.conversation_id or call_id
+    own["conversation_id"] = conversation_of(there.reader(), scope, found.cdr)
     parts = {"events": found.events, "recordings": found.recordings, "gone": found.gone}
     return CallDetail.model_validate({**own, **parts}, from_attributes=True)

@@ -128,7 +128,7 @@ class CallDetail(Shape):
     """Everything known of one call but its words."""
 
     call_id: str
-    conversation_id: str = Field(description="calls that are one story have the first one's id")
+    conversation_id: str = Field(description="its conversation, see /v1/conversations; repeated attempts included")
     direction: str
     caller_number: str
     caller_name: str

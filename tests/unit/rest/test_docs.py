@@ -48,6 +48,7 @@ def test_every_command_runs_and_answers_what_is_shown(town, tmp_path) -> None:
             "CALLBENCH": server.base,
             "TOKEN": text,
             "CALL": spoken.cdr.call_id,
+            "CONVERSATION": spoken.cdr.call_id,
             "RECORDING": spoken.recording.recording_id,
             "CURL_CA_BUNDLE": str(settings.data / "tls" / "edge.crt"),
         }
