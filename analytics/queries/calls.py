@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -81,6 +83,10 @@ _POSITION = """
     SELECT started_at FROM scoped($tenant_id, $extension, $since, $until) WHERE call_id = $call_id
 """
 
+_NEWEST = "SELECT max(hour) AS newest FROM lk.main.rollup_hour WHERE tenant_id = $tenant_id AND grain = 'call'"
+# Two looks before the long one: a page of a busy office lies within days, one of a quiet office within months.
+NEAR = (timedelta(days=3), timedelta(days=60))
+
 Key = tuple[Any, str]  # started_at, call_id
 
 
@@ -117,8 +123,27 @@ def neighbours(
 
 
 def _keys(reader: Reader, sql: str, values: dict[str, Any], at: Cursor | None, n: int) -> list[Key]:
+    """Up to n keys from a place on. Looked for near it first: files of other times are then not read at all."""
     start = {"from_at": at.started_at if at else END, "from_id": at.call_id if at else ""}
-    return [(r["started_at"], r["call_id"]) for r in reader.rows(sql, {**values, **start, "n": n})]
+    for low, high in _near(reader, sql, values, start["from_at"]):
+        found = reader.rows(sql, {**values, **start, "n": n, "since": low, "until": high})
+        if len(found) >= n or (low, high) == (values["since"], values["until"]):
+            break
+    return [(r["started_at"], r["call_id"]) for r in found]
+
+
+def _near(reader: Reader, sql: str, values: dict[str, Any], at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Stretches of the filter's period that begin or end at a place, each wider than the one before."""
+    since, until = values["since"], values["until"]
+    if sql is _OLDER and at == END:
+        (row,) = reader.rows(_NEWEST, {"tenant_id": values["tenant_id"]})
+        at = row["newest"] or BEGINNING
+    for wide in NEAR:
+        if sql is _OLDER and BEGINNING + wide < at:
+            yield max(since, at - wide), until
+        elif sql is _NEWER and at < END - wide:
+            yield since, min(until, at + wide)
+    yield since, until
 
 
 def _page(
