@@ -82,11 +82,11 @@ def load_all(lake: Lake, settings: Settings, told: dict[str, object]) -> None:
 
 
 def test_two_machines_load_at_once_and_no_row_is_lost_or_doubled(lake, world, tmp_path, monkeypatch):
-    monkeypatch.setattr("ingest.sources.feed.ROUND_BYTES_MAX", 30_000)  # several rounds each
-    monkeypatch.setattr("ingest.sources.feed.SEGMENT_BYTES_MAX", 30_000)
+    monkeypatch.setattr("ingest.sources.feed.ROUND_BYTES_MAX", 40_000)  # several rounds each
+    monkeypatch.setattr("ingest.sources.feed.SEGMENT_BYTES_MAX", 40_000)
     machines = [load(tmp_path / name) for name in ("a", "b")]
     calls = [
-        facts.write_calls(settings, world.clock, tenant, 15)
+        facts.write_calls(settings, world.clock, tenant, 10)
         for settings, tenant in zip(machines, (world.acme, world.birch), strict=True)
     ]
     told: dict[str, object] = {}
@@ -97,6 +97,7 @@ def test_two_machines_load_at_once_and_no_row_is_lost_or_doubled(lake, world, tm
     with lake.connect(read_only=True) as reader:
         while any(thread.is_alive() for thread in threads):
             seen.append(reader.execute(COUNTS).fetchone())
+            threads[0].join(0.2)  # the writers need the processor, too
         for thread in threads:
             thread.join()
         assert all(str(settings.data) in told for settings in machines), told
