@@ -16,7 +16,7 @@ import pyarrow.csv as pacsv
 
 from ingest.imports.raw import Bad
 
-BLOCK_BYTES = 16 << 20  # read at once: about 60 000 rows of Master.csv
+BLOCK_BYTES = 8 << 20  # read at once: about 30 000 rows of Master.csv
 RECORD_LINES_MAX = 20  # of one row with line breaks in its names; a quote open for longer belongs to a broken row
 RAW_CHARS_MAX = 2000  # of a bad row are kept
 BAD_PER_BLOCK_MAX = 2000  # rows told one by one; a file with more of them is not of this format

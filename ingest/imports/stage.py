@@ -84,7 +84,7 @@ def _write(
     lost = {(o.name, o.kind): (plan.tenant_id, plan.import_id, o.name, o.kind, o.call_id, o.reason) for o in orphans}
     pq.write_table(convert.to_arrow(tables.IMPORT_ORPHAN, list(lost.values())), part / "import_orphan.parquet")
     _copy(con, part, "call", _CALLS)
-    _copy(con, part, "leg", "FROM all_leg ORDER BY started_at, call_id, position")
+    _copy(con, part, "leg", "FROM all_leg")
     _copy(con, part, "call_event", "FROM all_call_event ORDER BY call_id, seq")
     _copy(con, part, "queue_event", "FROM all_queue_event ORDER BY occurred_at")
     rejects = _write_rejects(con, plan, part, raw, stamp)
@@ -116,7 +116,7 @@ _CALLS = """
     )
     SELECT c.* REPLACE (sound.first AS recording_id, coalesce(sound.parts, 0)::BIGINT AS segments,
                         CASE WHEN sound.first IS NULL THEN c.recording_reason END AS recording_reason)
-    FROM all_call AS c LEFT JOIN sound USING (call_id) ORDER BY c.started_at, c.call_id
+    FROM all_call AS c LEFT JOIN sound USING (call_id) ORDER BY c.started_at
 """
 
 

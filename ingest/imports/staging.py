@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.imports import assemble
+from ingest.imports.ahead import ahead
 from ingest.imports.plan import Log, Plan, Seen
 from ingest.imports.raw import RAW_LEG, Bad
 from pbx_core.errors import Unavailable
@@ -196,7 +197,7 @@ def _write_one(log: Log, folder: Path, stem: str, step: Callable[[int], None]) -
         pq.ParquetWriter(folder / f"{stem}.parquet", RAW_LEG, compression="zstd", compression_level=1) as legs,
         pq.ParquetWriter(folder / f"{stem}.bad.parquet", _BAD) as wrong,
     ):
-        for read in log.format.read(log.seen.path, log.seen.name, found):
+        for read in ahead(log.format.read(log.seen.path, log.seen.name, found)):
             if len(read.rows):
                 legs.write_table(read.rows, row_group_size=ROW_GROUP)
             if read.bad:
@@ -256,9 +257,11 @@ def join(
         assemble.assemble(con, tenant_id, system, import_id, stamp)
         duplicates += assemble.count_duplicates(con)
         for name in assemble.MADE:
-            verb = f"CREATE OR REPLACE TEMP TABLE all_{name} AS" if first == 0 else f"INSERT INTO all_{name}"
-            con.execute(f"{verb} FROM made_{name}")
-            con.execute(f"DROP TABLE made_{name}")
+            if first == 0:
+                con.execute(f"ALTER TABLE made_{name} RENAME TO all_{name}")
+            else:
+                con.execute(f"INSERT INTO all_{name} FROM made_{name}")
+                con.execute(f"DROP TABLE made_{name}")
     return duplicates
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingest.imports import asterisk, delimited, sample
+from ingest.imports.ahead import ahead
 from ingest.imports.raw import Evidence, Read
 
 # cdr_csv.c and cdr_custom.conf.sample
@@ -71,7 +72,7 @@ class AsteriskCsv:
         widths += [w for w in (range(16, 22) if order == "csv" else (18, 19)) if w != widths[0]]
         main = _columns(order, widths[0], extra)
         reader = asterisk.Reader(name, found.zone or "UTC", unique="unique_id" in main)
-        for block in delimited.blocks(path, name, delimited.Dialect(tuple(widths))):
+        for block in ahead(delimited.blocks(path, name, delimited.Dialect(tuple(widths)))):
             yield reader.legs(block, _expressions(order, block.columns.num_columns, extra))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ingest.imports import asterisk, delimited, sample
+from ingest.imports.ahead import ahead
 from ingest.imports.raw import Evidence, Read
 
 _DUMPED = (
@@ -76,7 +77,7 @@ class FreePbx:
             columns["name"] = f"nullif({columns['name']}, '')"
         legs = asterisk.Reader(name, found.zone or "UTC", unique=True)
         dialect = delimited.Dialect((len(head),), delimiter, skip_lines=skip)
-        for block in delimited.blocks(path, name, dialect):
+        for block in ahead(delimited.blocks(path, name, dialect)):
             yield legs.legs(block, columns)
 
 
