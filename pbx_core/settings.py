@@ -28,8 +28,7 @@ class Settings(BaseSettings):
 
     database: SecretStr = Field(
         default=SecretStr(""),
-        description="operational database on PostgreSQL: postgresql+psycopg://user:password@host/name; empty: SQLite in "
-        "data",
+        description="operational database on PostgreSQL: postgresql+psycopg://user:password@host/name; none: SQLite",
     )
 
     # edge
