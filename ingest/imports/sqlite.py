@@ -18,6 +18,7 @@ from pbx_core.errors import InputError
 MAGIC = b"SQLite format 3\0"
 WAL_VERSION = 2  # in bytes 18 and 19 of a database whose last changes may lie in the file beside it
 ROWS_AT_ONCE = 50_000
+_DAMAGED = (sqlite3.Error, UnicodeDecodeError)  # the latter of sqlite3 itself, whose words may be of the damaged part
 
 
 def is_sqlite(path: Path) -> bool:
@@ -48,7 +49,7 @@ def _asked(path: Path, sql: str, told: tuple[str | int, ...]) -> list[tuple[str,
             with closing(sqlite3.connect(f"file:{still}?mode=ro", uri=True)) as con:
                 con.text_factory = lambda raw: raw.decode("utf-8", "replace")
                 return [tuple(v or "" for v in row) for row in con.execute(sql, told)]
-        except sqlite3.Error:
+        except _DAMAGED:
             return []
 
 
@@ -65,7 +66,7 @@ def blocks(path: Path, table: str, names: Mapping[str, str]) -> Iterator[pa.Tabl
                 while found := cursor.fetchmany(ROWS_AT_ONCE):
                     texts = [lines.strings(pa.array(column, pa.binary())) for column in zip(*found, strict=True)]
                     yield pa.table(texts, list(names))
-        except sqlite3.Error as error:
+        except _DAMAGED as error:
             raise InputError(
                 f"{path.name} cannot be read as a SQLite database: {error}.", error_id="bad_file"
             ) from error

@@ -8,6 +8,7 @@ by where its times stand. What is too many pieces belongs to the caller's name, 
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ingest.imports import freeswitch, lines
 from ingest.imports.raw import Bad, Evidence, Read, table
 
 LINES_LOOKED_AT = 200
+MEMORY = "400MB"  # of DuckDB: a block of lines and the ids of the file
 RAW_CHARS_MAX = 2000  # of a bad line are kept
 
 
@@ -148,12 +150,17 @@ _BAD = """
                             ELSE 'the line follows none of the templates' END AS reason
     FROM shaped WHERE template IS NULL OR try_strptime({end}, '%Y-%m-%d %H:%M:%S') IS NULL ORDER BY line
 """
-# Every template that names both legs has them side by side.
+# Every template that names both legs has them side by side. 16 bytes for an id: they are kept of the whole file.
 _LINKS = rf"""
-    INSERT INTO link SELECT ids[1], ids[2] FROM (
+    INSERT INTO link SELECT try_cast(ids[1] AS UUID), try_cast(ids[2] AS UUID) FROM (
         SELECT list_filter(string_split(substr(text, 2), '","'), lambda piece: length(piece) = 36) AS ids FROM block
-    ) WHERE len(ids) >= 2 AND regexp_matches(ids[1], '{_UUID}') AND regexp_matches(ids[2], '{_UUID}')
+    ) WHERE len(ids) >= 1 AND regexp_matches(ids[1], '{_UUID}')
 """  # noqa: S608
+_PARENTS = """
+    CREATE TEMP TABLE parent AS
+    SELECT l.b::VARCHAR AS uuid, min(l.a)::VARCHAR AS first
+    FROM link AS l SEMI JOIN link AS own ON l.b = own.a GROUP BY l.b
+"""
 
 
 class FreeswitchCsv:
@@ -187,8 +194,10 @@ class FreeswitchCsv:
 
     def read(self, path: Path, name: str, found: Evidence) -> Iterator[Read]:
         """The rows of a file, whatever template each of its lines follows."""
-        with duckdb.connect() as con:
+        with tempfile.TemporaryDirectory() as spill, duckdb.connect() as con:
             con.execute("SET TimeZone='UTC'")
+            con.execute("SET memory_limit=?", [MEMORY])
+            con.execute("SET temp_directory=?", [spill])
             _note_links(con, path)
             for block in lines.blocks(path):
                 yield _read(con, block, name, found)
@@ -213,11 +222,12 @@ def _template_of(text: str) -> str:
 
 def _note_links(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Which B leg belongs to which A leg: B legs have rows of their own where the exchange logs them (legs=ab)."""
-    con.execute("CREATE TEMP TABLE link (a VARCHAR, b VARCHAR)")
+    con.execute("CREATE TEMP TABLE link (a UUID, b UUID)")
     for block in lines.blocks(path):
         con.register("block", block.rows)
         con.execute(_LINKS)
-    con.execute("CREATE TEMP TABLE parent AS SELECT b AS uuid, min(a) AS first FROM link GROUP BY b")
+    con.execute(_PARENTS)
+    con.execute("DROP TABLE link")
 
 
 def _read(con: duckdb.DuckDBPyConnection, block: lines.Block, name: str, found: Evidence) -> Read:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 import duckdb
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from ingest.imports import delimited, freeswitch, sample, sqlite
 from ingest.imports.raw import Bad, Evidence, Read, table
+from pbx_core.errors import InputError
 
 TABLE = "v_xml_cdr"
 NEEDED = ("xml_cdr_uuid", "start_epoch", "duration", "destination_number", "hangup_cause")
@@ -142,6 +143,7 @@ _Piece = tuple[pa.Table, tuple[Bad, ...], int]
 
 def _sqlite(path: Path) -> Iterator[_Piece]:
     columns = sqlite.columns(path, TABLE)
+    _check(columns, path.name)
     known = {f"{c}_": columns[c] for c in (*NEEDED, *OPTIONAL) if c in columns}
     line, size = 1, path.stat().st_size
     for block in sqlite.blocks(path, TABLE, known):
@@ -149,11 +151,21 @@ def _sqlite(path: Path) -> Iterator[_Piece]:
         line += len(block)
 
 
+def _check(names: Container[str], file: str) -> None:
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
+        raise InputError(f"{file} lacks the columns {', '.join(missing)}.", error_id="bad_file")
+
+
 def _csv(path: Path, name: str) -> Iterator[_Piece]:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         reader = csv.reader(file)
-        head = [column.strip().lower() for column in next(reader, [])]
+        try:
+            head = [column.strip().lower() for column in next(reader, [])]
+        except csv.Error as error:
+            raise InputError(f"{name} is no CSV: {error}.", error_id="bad_file") from error
         skip = reader.line_num
+    _check(head, name)
     places: Mapping[str, int] = {c: head.index(c) for c in (*NEEDED, *OPTIONAL) if c in head}
     for block in delimited.blocks(path, name, delimited.Dialect((len(head),), skip_lines=skip)):
         rows = pa.table({f"{c}_": block.columns[f"c{place}"] for c, place in places.items()})

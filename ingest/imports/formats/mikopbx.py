@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from ingest.imports import asterisk, sqlite
 from ingest.imports.raw import Bad, Evidence, Read, table
+from pbx_core.errors import InputError
 
 TABLE = "cdr_general"
 NEEDED = ("start", "src_num", "dst_num", "uniqueid", "linkedid", "disposition")
@@ -112,6 +113,8 @@ class MikoPbx:
     def read(self, path: Path, name: str, found: Evidence) -> Iterator[Read]:
         """The rows of the table; the line is the row's id."""
         columns = sqlite.columns(path, TABLE)
+        if not all(c in columns for c in NEEDED):
+            raise InputError(f"{name} has no table {TABLE} that could be read.", error_id="bad_file")
         known = {f"{c}_": columns[c] for c in (*NEEDED, *OPTIONAL) if c in columns}
         missing = [f"{c}_" for c in OPTIONAL if c not in columns]
         with duckdb.connect() as con:

@@ -1,0 +1,89 @@
+"""Every format against files that were cut, overwritten, or are not what their name says: nothing but InputError."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from ingest.imports import formats
+from ingest.imports.raw import RAW_LEG
+from pbx_core.errors import InputError
+from tests.support import foreign_logs as foreign
+
+TRIES = 8  # damaged copies of each file
+
+
+def _csv(rows: list[dict[str, object]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _database(path: Path, table: str, row: Callable[[int], dict[str, object]]) -> bytes:
+    return foreign.table_file(path, table, [row(i) for i in range(200)]).read_bytes()
+
+
+MAKE: dict[str, Callable[[Path], bytes]] = {
+    "queue_log": lambda p: b"100000340|C.1|s|NONE|ENTERQUEUE||1|1\n100000355|C.1|s|A|CONNECT|15|X.1|4\n" * 20,
+    "Master.csv": lambda p: "\n".join(foreign.freeswitch_line(i) for i in range(40)).encode(),
+    "a.json": lambda p: json.dumps(foreign.freeswitch_record(1)).encode(),
+    "a.xml": lambda p: foreign.freeswitch_xml(foreign.freeswitch_record(1)).encode(),
+    "cdr.db": lambda p: _database(p, "cdr_general", foreign.mikopbx_row),
+    "fusion.db": lambda p: _database(p, "v_xml_cdr", foreign.fusionpbx_row),
+    "v_xml_cdr.csv": lambda p: _csv([foreign.fusionpbx_row(i) for i in range(20)]),
+    "a.vcon": lambda p: json.dumps({
+        "vcon": "0.4.0", "uuid": "u", "parties": [{"tel": "1"}, {"tel": "2"}],
+        "dialog": [{"type": "recording", "start": "2026-03-01T10:00:00Z", "duration": 3, "parties": [0, 1]}],
+    }).encode(),
+}  # fmt: skip
+
+
+def _damaged(whole: bytes, rng: Random) -> bytes:
+    """Cut, some bytes replaced, a stretch of zeros, or lines in disorder."""
+    match rng.randrange(4):
+        case 0:
+            return whole[: rng.randrange(len(whole))]
+        case 1:
+            out = bytearray(whole)
+            for _ in range(1 + len(out) // 200):
+                out[rng.randrange(len(out))] = rng.randrange(256)
+            return bytes(out)
+        case 2:
+            at = rng.randrange(len(whole))
+            return whole[:at] + b"\0" * 4096 + whole[at + 4096 :]
+    parts = whole.split(b"\n")
+    rng.shuffle(parts)
+    return b"\n".join(parts)
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_a_damaged_file_gives_rows_bad_rows_or_a_refusal(tmp_path: Path, name: str) -> None:
+    rng = Random(name)
+    path = tmp_path / name
+    whole = MAKE[name](path)
+    path.write_bytes(whole)
+    known = {form.name: found for form in formats.installed().values() if (found := form.sniff(path))}
+    assert known
+    for _ in range(TRIES):
+        path.write_bytes(_damaged(whole, rng))
+        for form in formats.installed().values():
+            found = form.sniff(path) or known.get(form.name)
+            if found is None:
+                continue
+            try:
+                reads = list(form.read(path, name, replace(found, zone=found.zone or "Europe/Berlin")))
+            except InputError:
+                continue
+            for read in reads:
+                assert read.rows.schema == RAW_LEG
+                read.rows.validate(full=True)
+                assert all(bad.line >= 0 and bad.reason for bad in read.bad)
