@@ -37,7 +37,7 @@ def conversations() -> st.Page:
 
 def recovery() -> st.Page:
     """Lost callers: who waits, who was called back."""
-    return st.Page(VIEWS / "recovery.py", title="Missed calls", url_path="recovery")
+    return st.Page(VIEWS / "recovery.py", title="Missed", url_path="recovery")
 
 
 def overview() -> st.Page:

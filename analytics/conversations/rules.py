@@ -81,7 +81,8 @@ FACTS: dict[str, Fact] = {
     "asked": Fact(
         "talk_call",
         "talk_asked",
-        "CASE WHEN talk_asked = '' THEN 'Nobody in particular was asked' ELSE 'First asked: ' || talk_asked END",
+        "CASE WHEN talk_asked = '' THEN 'Nobody in particular was asked' "
+        "ELSE 'First asked: ' || regexp_replace(talk_asked, ':', ' ') END",
     ),
     "nobody_talked": Fact(
         "last_call",

@@ -14,7 +14,7 @@ from analytics import queries
 from analytics.conversations import rules
 from analytics.conversations.rules import ConversationClass
 from analytics.queries import conversations
-from dashboard import formatting, period, player, session
+from dashboard import downloads, formatting, period, player, session
 from dashboard.web import filters
 from pbx_core.errors import InputError
 
@@ -99,6 +99,9 @@ def listed(viewer: session.Viewer, since: datetime, until: datetime) -> None:
     """The list."""
     bar()
     params = st.query_params
+    picked = {name: params[name] for name in ("class", "number") if params.get(name)}
+    downloads.popover("conversations", {"since": since.isoformat(), "until": until.isoformat(), **picked})
+    downloads.running()
     frame, following = conversations.conversations(
         viewer.reader(), viewer.scope, since, until, kind=params.get("class"), number=params.get("number"),
         cursor=params.get("cursor"), limit=PAGE_ROWS,
@@ -134,18 +137,22 @@ def why(detail: conversations.ConversationDetail) -> None:
 def story(detail: conversations.ConversationDetail, viewer: session.Viewer) -> None:
     """Every call, and why it belongs here."""
     st.subheader("Its calls", anchor=False)
-    heads = ["Began", "From", "To", "Taken by", "What happened", "Waited", "Talked", "Why it belongs here"]
+    heads = ["Began", "From", "To", "Taken by", "What happened", "Talked", "Why it belongs here"]
     rows = []
     for c in detail.calls.itertuples():
         what = c.cause if not c.queue else f"{c.cause}; queue {c.queue}: {c.queue_result}"
         cells = [
-            moment(c.started_at, viewer),  c.caller_number, c.callee_number, c.answered_by,
-            "message left" if c.voicemail else what, formatting.seconds(c.wait_s), formatting.seconds(c.talk_s), rules.ROLES[c.role],
+            moment(c.started_at, viewer), c.caller_number, c.callee_number, c.answered_by,
+            "message left" if c.voicemail else what, formatting.seconds(c.talk_s) if c.talk_s else "",
+            rules.ROLES[c.role],
         ]  # fmt: skip
-        rows.append(
-            {"href": f"/review?{urlencode({'call': c.call_id})}" if c.mine else None, "key": None, "cells": cells}
-        )
+        rows.append({"href": review(c.call_id) if c.mine else None, "key": None, "cells": cells})
     player.linked("story", "Calls of this conversation", heads, rows)
+
+
+def review(call_id: str) -> str:
+    """Where this call is heard and read."""
+    return f"/review?{urlencode({'call': call_id})}"
 
 
 def around(row: dict[str, Any], viewer: session.Viewer) -> None:

@@ -92,6 +92,7 @@ def made_good(viewer: session.Viewer, since: datetime, until: datetime) -> None:
         for a in agents.itertuples()
     ]
     player.linked("agents", "Made good, by agent", ["Who talked", "Callers", "Half within", "95 of 100 within"], rows)
+    st.text("These times are exact; the figures above are kept in steps of 5 minutes, rounded down.")
     rows = [
         {
             "href": story(r.conversation_id),

@@ -71,7 +71,7 @@ def the_list(reader, scope):
 def one_with_its_evidence(reader, scope):
     detail = conversations.conversation(reader, scope, call_id("0", 0))
     assert detail is not None and detail.rule.id == "inbound.answered/1"
-    assert [e.says for e in detail.evidence] == ["101 talked after 70 s", "First asked: queue:sales"]
+    assert [e.says for e in detail.evidence] == ["101 talked after 70 s", "First asked: queue sales"]
     assert list(detail.calls.role) == ["first", "repeat"] and list(detail.calls.caller_name)[1] == NASTY
     missed = conversations.conversation(reader, scope, call_id("4", 200))
     assert missed is not None and evidence(missed.row["evidence"])["ended"].endswith(NASTY)

@@ -48,10 +48,9 @@ class DerivedLake:
         changes = derived.Changes(self.con)
         changes.note_calls(list(last), before=True)
         for tenant_id, call_id in last:
-            for name in ("call", "leg"):
-                self.con.execute(
-                    f"DELETE FROM lk.main.{name} WHERE tenant_id = ? AND call_id = ?", [tenant_id, call_id]
-                )
+            key = [tenant_id, call_id]
+            self.con.execute("DELETE FROM lk.main.call WHERE tenant_id = ? AND call_id = ?", key)
+            self.con.execute("DELETE FROM lk.main.leg WHERE tenant_id = ? AND call_id = ?", key)
         child = tables.FAMILIES["cdr"].children[0]
         self._insert(tables.CALL, [convert.row("cdr", c, "s") for c in last.values()])
         self._insert(tables.LEG, [r for c in last.values() for r in convert.child_rows(child, c)])
