@@ -197,12 +197,13 @@ def ingest(data: Path, once: bool, rebuild: bool, derive: bool) -> None:
     settings = load(data)
     log.setup("ingest", settings.log_level)
     clock = SystemClock()
+    if derive:
+        with warehouse.exclusive(settings, clock):
+            derive_all(settings)
+        click.echo("Conversations and figures are made anew.")
+        return
     db = engine.connect(settings)
     with warehouse.exclusive(settings, clock):
-        if derive:
-            derive_all(settings)
-            click.echo("Conversations and figures are made anew.")
-            return
         under_way = upgrade.prepare(settings, clock, click.echo, asked=rebuild)
         loop = Loop(settings, clock, db, under_way)
         if once or rebuild:

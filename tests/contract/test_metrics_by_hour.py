@@ -12,12 +12,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner
 
 from analytics import queries
-from analytics.metrics import audit
+from analytics.metrics import audit, command
 from analytics.metrics.rollups import AT_HAND, TABLES, Rollups
 from analytics.queries import Scope, metrics
 from ingest import derived, warehouse
+from ingest.command import ingest
 from ingest.sources.feed import FeedSource
 from ingest.writer import Writer, transaction
 from pbx_core.clock import SystemClock
@@ -156,6 +158,20 @@ def test_an_audit_tells_which_hour_and_which_figure_is_wrong(office):
     con.execute("ROLLBACK")
     con.close()
     assert wrong.keys() == {"rollup_call", "rollup_line"} and "busy" in wrong["rollup_call"][0]
+
+
+def test_the_commands_find_what_is_wrong_and_make_it_anew(office):
+    data, run = office.settings.data, CliRunner().invoke
+    con = warehouse.open_writer(office.settings)
+    con.execute("UPDATE lk.main.rollup_hour SET calls = 7 WHERE grain = 'call' AND cut = 'agent'")
+    con.close()
+    broken = run(command.audit, obj=data)
+    assert (
+        broken.exit_code == 1 and "FAILED rollup_call" in broken.output and "callbench ingest --derive" in broken.output
+    )
+    assert run(ingest, ["--derive"], obj=data, catch_exceptions=False).exit_code == 0
+    healed = run(command.audit, obj=data, catch_exceptions=False)
+    assert healed.exit_code == 0 and "FAILED" not in healed.output
 
 
 def test_counts_and_means_are_those_of_the_calls(office):
