@@ -25,6 +25,7 @@ from pbx_core.settings import Settings
 
 ROW_GROUP_ROWS = 20_000  # of the put-aside file: what is in memory at once while it is read
 TRIES_MAX = 5
+MEMORY = "320MB"  # of a query; a million calls need 230 MB, what is more goes to the disk
 # What analytics.queries.detail reads of a call. The other tables are there too, empty: the macros name them.
 _OF_CALLS = frozenset(
     ("call", "leg", "call_event", "recording", "recording_gone", "turns", "party_turns", "transcript", "utterance",
@@ -188,6 +189,8 @@ def _consistent(settings: Settings, folder: Path, halt: Halt, put: Callable[[duc
 def _connection(settings: Settings, folder: Path) -> duckdb.DuckDBPyConnection:
     con = warehouse.open_reader(settings)
     reader.equip(con)
+    con.execute("SET memory_limit=?", [MEMORY])
+    con.execute("SET threads=1")  # half the memory, and a processor is left for calls
     con.execute("SET temp_directory=?", [str(folder / "spill")])
     con.execute(f"SET allowed_directories=[{_quoted(f'{settings.lake_dir}/')}, {_quoted(f'{folder}/')}]")
     con.execute("SET enable_external_access=false")

@@ -19,7 +19,7 @@ from pbx_core.errors import InputError
 LIMIT_MAX = 500
 
 # Those of the scope: an extension's conversations are those in which it took part.
-_SEEN = """
+SEEN = """
     SELECT v.* FROM lk.main.conversation AS v
     WHERE v.tenant_id = $tenant_id AND v.started_at >= $since AND v.started_at < $until
       AND ($extension IS NULL OR v.conversation_id IN (
@@ -30,12 +30,12 @@ _SEEN = """
 _LIST = f"""
     SELECT conversation_id, started_at, direction, outside_number, did, answered_by, class, rule, calls, attempts,
            wait_s, talk_s, queue, recovered_by, recovered_at
-    FROM ({_SEEN})
+    FROM ({SEEN})
     WHERE ($kind IS NULL OR class = $kind) AND ($number IS NULL OR contains(outside_number, $number))
       AND (started_at, conversation_id) < ($from_at, $from_id)
     ORDER BY started_at DESC, conversation_id DESC LIMIT $n
 """  # noqa: S608
-_ONE = f"SELECT * FROM ({_SEEN}) WHERE conversation_id = $conversation_id"  # noqa: S608
+_ONE = f"SELECT * FROM ({SEEN}) WHERE conversation_id = $conversation_id"  # noqa: S608
 # mine: the viewer may open the call itself
 _CALLS = """
     SELECT k.role, c.call_id, c.started_at, c.ended_at, c.direction, c.caller_number, c.caller_name, c.callee_number,
@@ -49,7 +49,7 @@ _CALLS = """
 """
 # One line per number. Whoever was talked with after he was lost, however late, does not wait any more.
 _WAITING = f"""
-    WITH seen AS ({_SEEN})
+    WITH seen AS ({SEEN})
     SELECT outside_number, min(started_at) AS lost_at, max(started_at) AS last_at, count(*) AS times,
            sum(attempts)::BIGINT AS attempts, arg_max(conversation_id, started_at) AS conversation_id,
            arg_max(class, started_at) AS class, arg_max(queue, started_at) AS queue, arg_max(did, started_at) AS did
@@ -62,7 +62,7 @@ _WAITING = f"""
     GROUP BY outside_number ORDER BY lost_at, outside_number LIMIT $n
 """  # noqa: S608
 _RECOVERED = f"""
-    WITH seen AS ({_SEEN})
+    WITH seen AS ({SEEN})
     SELECT lost.conversation_id, lost.started_at, lost.outside_number, lost.class, lost.queue, lost.recovered_by,
            lost.recovered_at, lost.recovered_agent, lost.recovery_s, found.direction <> 'inbound' AS we_called
     FROM seen AS lost JOIN lk.main.conversation AS found
@@ -71,13 +71,13 @@ _RECOVERED = f"""
     ORDER BY lost.recovered_at DESC, lost.conversation_id LIMIT $n
 """  # noqa: S608
 _BY_AGENT = f"""
-    WITH seen AS ({_SEEN})
+    WITH seen AS ({SEEN})
     SELECT recovered_agent AS agent, count(*) AS callers, quantile_cont(recovery_s, 0.5) AS p50_s,
            quantile_cont(recovery_s, 0.95) AS p95_s
     FROM seen WHERE recovered_by <> '' GROUP BY ALL ORDER BY callers DESC, agent LIMIT $n
 """  # noqa: S608
 _WITHHELD = f"""
-    SELECT count(*) AS n FROM ({_SEEN})
+    SELECT count(*) AS n FROM ({SEEN})
     WHERE list_contains($lost, class) AND direction = 'inbound' AND outside_number = ''
 """  # noqa: S608
 

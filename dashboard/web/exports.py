@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from analytics.export import subjects, vcon
+from analytics.export import vcon
 from analytics.export.frozen import Stopped
 from dashboard.web import export_forms, exported_texts, filters
 from dashboard.web.answers import Signed, Writing, answer, no_call, problem
@@ -36,7 +36,7 @@ T = TypeVar("T")
 _log = log.get(__name__)
 
 
-FORMS: dict[str, Form] = {**export_forms.tables(subjects.CALLS), **exported_texts.FORMS}
+FORMS: dict[str, Form] = {**export_forms.TABLES, **exported_texts.FORMS}
 
 
 def routes(api: FastAPI, context: Context) -> None:
@@ -74,10 +74,11 @@ def routes(api: FastAPI, context: Context) -> None:
             return problem(403, "no_tenant", "Your tenant no longer exists.")
         flt = filters.read(request.query_params, tenant.time_zone)
         run = exports.begin(session, name)
-        asked = Asked(context, session, flt, tenant, run, audio == "embed")
+        kind = request.query_params.get("class") or None
+        asked = Asked(context, session, flt, tenant, run, kind, audio == "embed")
         try:
             made = await _while_wanted(request, run, lambda: form.begin(asked))
-            await anyio.to_thread.run_sync(_note, asked, filters.carried(request.query_params))
+            await anyio.to_thread.run_sync(_note, asked, _carried(request))
         except BaseException as error:
             exports.end(run)
             if isinstance(error, Stopped):
@@ -137,6 +138,11 @@ class Sent(StreamingResponse):
         if close is not None:
             close()
         self._exports.end(self._run)
+
+
+def _carried(request: Request) -> dict[str, str]:
+    kind = request.query_params.get("class")
+    return {**filters.carried(request.query_params), **({"class": kind} if kind else {})}
 
 
 def _note(asked: Asked, carried: dict[str, str]) -> None:

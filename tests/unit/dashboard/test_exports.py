@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import zipfile
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -17,7 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from analytics import queries
 from analytics.export.frozen import Stopped
+from analytics.queries import conversations
 from dashboard.web import exporting
 from pbx_core.store import directory, sessions
 from tests.support.web import csrf
@@ -174,3 +177,19 @@ def test_what_cannot_be_exported_is_refused(browser, name: str) -> None:
 
 def test_a_filter_that_does_not_fit_exports_nothing(browser) -> None:
     assert browser("owner@acme.test").get("/api/exports/calls.csv?disposition=maybe").status_code == 400
+
+
+def test_conversations_come_with_the_filter_of_their_page(browser, town, context, tmp_path) -> None:
+    scope = queries.Scope(town.acme.tenant_id)
+    since, until = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    frame, _ = conversations.conversations(context.reader(), scope, since, until, kind="reached", limit=500)
+    client = browser("owner@acme.test")
+    params = {"class": "reached", "since": since.isoformat(), "until": until.isoformat()}
+    path = tmp_path / "conversations.parquet"
+    path.write_bytes(client.get("/api/exports/conversations.parquet", params=params).content)
+    table = pq.read_table(path)
+    assert len(frame) and table["conversation_id"].to_pylist() == list(frame["conversation_id"])
+    assert str(table.schema.field("agents").type).startswith("list<") and set(table["class"].to_pylist()) == {"reached"}
+    text = client.get("/api/exports/conversations.csv", params=params).content.decode()
+    assert len(list(csv.DictReader(io.StringIO(text, newline="")))) == len(frame)
+    assert client.get("/api/exports/conversations.csv", params={"class": "maybe"}).status_code == 400
