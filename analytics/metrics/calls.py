@@ -8,6 +8,7 @@ NO_CALLS = "no calls in this period"
 NO_ANSWERED = "no answered calls in this period"
 NO_SEIZED = "no calls to outside over a trunk in this period"
 _NOT_SEIZED = "calls from outside and between extensions, calls without a trunk"
+_NOT_RUNG = f"{_NOT_SEIZED}; calls that neither rang nor were answered; calls that a program placed"
 
 METRICS: tuple[MetricDefinition, ...] = (
     MetricDefinition(
@@ -54,8 +55,8 @@ METRICS: tuple[MetricDefinition, ...] = (
     ),
     MetricDefinition(
         "asr", "1", "Answer-seizure ratio", "share", "seizures_answered", "seizures", _NOT_SEIZED,
-        "ASR: answered calls / calls that took a trunk to outside.", NO_SEIZED, source="canon 60, ITU-T E.411",
-        variants=("answer_rate", "ner", "ser"),
+        "ASR: calls that the number outside answered / calls that took a trunk to outside.", NO_SEIZED,
+        source="canon 60, ITU-T E.411", variants=("answer_rate", "ner", "ser"),
     ),
     MetricDefinition(
         "ner", "1", "Network effectiveness ratio", "share", "seizures_effective", "seizures", _NOT_SEIZED,
@@ -71,13 +72,13 @@ METRICS: tuple[MetricDefinition, ...] = (
     ),
     MetricDefinition(
         "pdd_mean", "1", "Post-dial delay", "s", "post_dial_s", "post_dial_calls",
-        f"{_NOT_SEIZED}; calls that neither rang nor were answered",
+        _NOT_RUNG,
         "PDD: sum of INVITE to first ringing or answer of calls to outside / their number.",
         "no call to outside rang in this period", source="canon 63", variants=("pdd_p95",),
     ),
     MetricDefinition(
         "pdd_p95", "1", "Post-dial delay, 95 of 100", "s", "post_dial_bins", None,
-        f"{_NOT_SEIZED}; calls that neither rang nor were answered",
+        _NOT_RUNG,
         "95 of 100 calls to outside rang or were answered sooner than this; to 0.1 s, longer than 30 s counts as 30.",
         "no call to outside rang in this period", parameters=(("quantile", "0.95"), ("step", "0.1 s")),
         source="canon 63", rollup=Rollup.HISTOGRAM, quantile=0.95, variants=("pdd_mean",),

@@ -13,21 +13,37 @@ from analytics.metrics.types import Grain
 
 DIMENSIONS = ("direction", "queue", "agent", "trunk_id")
 
-# Who of ours had the call, where that is one person: of calls between extensions both sides are.
-AGENT = """CASE c.direction WHEN 'inbound' THEN coalesce(c.answered_by, '') WHEN 'outbound' THEN c.caller_number
-                WHEN 'callback' THEN coalesce(c.answered_by, '') ELSE '' END"""
+# Who of ours had the call, where that is one person: of calls between extensions both sides are. A call-back is first
+# answered by the customer; its agent is that of the queue's offer.
+AGENT = """CASE WHEN c.direction = 'inbound' THEN coalesce(c.answered_by, '')
+                WHEN c.direction IN ('outbound', 'click') THEN c.caller_number ELSE '' END"""
 
 _OF_CALL = """c.tenant_id, c.started_at, c.call_id, c.direction, coalesce(c.queue, '') AS queue,
                coalesce(c.trunk_id, '') AS trunk_id, c.caller_number, c.callee_number"""
 # rows of other tables are looked up between the lowest and the highest call_id: files outside are skipped
 _SPAN = "BETWEEN (SELECT coalesce(min(call_id), '') FROM c) AND (SELECT coalesce(max(call_id), '') FROM c)"
 
+# far_…: of the number outside that was called. A call that a program placed is answered by our own phone first.
 _CALL = """
     SELECT {call}, c.call_id AS row_id, {agent} AS agent, c.disposition, c.cause, c.ringing_at, c.setup_s, c.wait_s,
            c.talk_s, c.hold_s, c.bill_s, c.voicemail, coalesce(c.transferred, '') AS transferred, c.aborted,
-           r.recording_id IS NOT NULL AS recorded
+           r.recording_id IS NOT NULL AS recorded,
+           CASE WHEN c.direction IN ('callback', 'informing') THEN c.caller_number
+                ELSE coalesce(nullif(regexp_extract(c.route, '"(?:outside|emergency):([^"]*)"', 1), ''),
+                              regexp_replace(c.callee_number, '^(outside|emergency):', '')) END AS far_number,
+           CASE WHEN c.direction = 'click' THEN far.answered_at IS NOT NULL
+                ELSE c.disposition = 'answered' END AS far_answered,
+           CASE WHEN c.direction = 'click'
+                THEN coalesce(ceil(greatest(0, epoch(c.ended_at) - epoch(far.answered_at))), 0)
+                ELSE c.bill_s END AS far_bill_s
     FROM c LEFT JOIN (SELECT tenant_id, call_id, recording_id FROM lk.main.recording WHERE call_id {span}) AS r
       ON r.tenant_id = c.tenant_id AND r.call_id = c.call_id AND r.recording_id = c.recording_id
+    LEFT JOIN (
+        SELECT tenant_id, call_id, min(answered_at) AS answered_at FROM lk.main.leg
+        WHERE call_id {span} AND call_id IN (SELECT call_id FROM c WHERE direction = 'click')
+          AND party = 'callee' AND answered_at IS NOT NULL
+        GROUP BY tenant_id, call_id
+    ) AS far ON far.tenant_id = c.tenant_id AND far.call_id = c.call_id
 """
 
 # One wait in a queue per call: the last. Call-backs of a queue are calls to a customer, not waits.
@@ -104,7 +120,7 @@ _CONVERSATION = """
            coalesce(v.queue, '') AS queue,
            CASE WHEN v.direction = 'internal' THEN '' ELSE coalesce(v.answered_by, '') END AS agent,
            coalesce(v.trunk_id, '') AS trunk_id, v.outside_number AS caller_number, v.answered_by AS callee_number,
-           v.class, v.rule, v.outside_number, v.attempts, v.wait_s, v.talk_s, v.repeat_of, v.repeated_by,
+           v.class, v.rule, v.outside_number, v.attempts, v.answered_at, v.wait_s, v.talk_s, v.repeat_of, v.repeated_by,
            v.recovered_by, v.recovery_s
     FROM v
 """

@@ -11,6 +11,7 @@ RECOVERY_H = 24  # a missed caller should be spoken to within
 
 # Calls that took a trunk of ours, to somebody outside: attempts in the sense of E.411
 _SEIZED = "trunk_id <> '' AND direction <> 'inbound' AND direction <> 'internal'"
+_RANG_OUTSIDE = f"{_SEIZED} AND direction <> 'click' AND setup_s IS NOT NULL"  # a click rings our own phone first
 _IN = "direction = 'inbound'"
 # the widespread approximation: latency = one-way delay + 2 jitter + 10 ms, 2.5 points of R per per cent lost
 _LATENCY = "(coalesce(rtt_ms_mean, 0) / 2 + 2 * jitter_ms_mean + 10)"
@@ -41,7 +42,8 @@ _CALL = (
     Total("transferred", Grain.CALL, "answered calls that were transferred",
           "disposition = 'answered' AND transferred <> ''"),
     Total("seizures", Grain.CALL, "calls to outside over a trunk", _SEIZED),
-    Total("seizures_answered", Grain.CALL, "such calls that were answered", f"{_SEIZED} AND disposition = 'answered'"),
+    Total("seizures_answered", Grain.CALL, "such calls that were answered",
+          f"{_SEIZED} AND far_answered"),
     Total(
         "seizures_effective",
         Grain.CALL,
@@ -50,12 +52,10 @@ _CALL = (
         " OR (disposition = 'cancelled' AND ringing_at IS NOT NULL))",
     ),
     Total("billed_s", Grain.CALL, "billed seconds of such calls, each call rounded up",
-          f"{_SEIZED} AND disposition = 'answered'", "bill_s"),
-    Total("post_dial_s", Grain.CALL, "seconds from dialling to ringing or answer", f"{_SEIZED} AND setup_s IS NOT NULL",
-          "setup_s"),
-    Total("post_dial_calls", Grain.CALL, "such calls that rang or were answered",
-          f"{_SEIZED} AND setup_s IS NOT NULL"),
-    Total("destinations", Grain.CALL, "different numbers called outside", _SEIZED, "callee_number", How.DISTINCT),
+          f"{_SEIZED} AND far_answered", "far_bill_s"),
+    Total("post_dial_s", Grain.CALL, "seconds from dialling to ringing or answer", _RANG_OUTSIDE, "setup_s"),
+    Total("post_dial_calls", Grain.CALL, "such calls that rang or were answered", _RANG_OUTSIDE),
+    Total("destinations", Grain.CALL, "different numbers called outside", _SEIZED, "far_number", How.DISTINCT),
 )  # fmt: skip
 
 _IN_TIME = f"queue_result = 'answered' AND wait_s <= {SERVICE_S}"
@@ -212,7 +212,8 @@ def _class(name: str, says: str, of: str) -> Total:
 
 _CONVERSATION = (
     Total("conversations", Grain.CONVERSATION, "conversations"),
-    Total("conversations_talked", Grain.CONVERSATION, "conversations in which somebody talked", "talk_s > 0"),
+    Total("conversations_talked", Grain.CONVERSATION, "conversations in which somebody talked",
+          "answered_at IS NOT NULL"),
     Total("conversation_talk_s", Grain.CONVERSATION, "seconds talked in conversations", value="talk_s"),
     Total("inbound", Grain.CONVERSATION, "conversations from outside", _IN),
     Total("inbound_open", Grain.CONVERSATION, "of which came while open and were not refused",
@@ -256,7 +257,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("queue_abandoned_bins", Grain.QUEUE_CALL, "seconds waited by those who hung up",
             "queue_result = 'abandoned'", "wait_s", 5, 3600),
     Measure("post_dial_bins", Grain.CALL, "seconds from dialling to ringing or answer",
-            f"{_SEIZED} AND setup_s IS NOT NULL", "setup_s", 0.1, 30),
+            _RANG_OUTSIDE, "setup_s", 0.1, 30),
     Measure("recovery_bins", Grain.CONVERSATION, "seconds until made good", _RECOVERED, "recovery_s", 300, 604800),
     Measure("talk_bins", Grain.CALL, "seconds talked", "disposition = 'answered'", "talk_s", 30, 7200),
 )  # fmt: skip
