@@ -35,6 +35,8 @@ export function show(component) {
       out,
     ),
   );
+  const nav = root.querySelector("nav"), here = nav.querySelector(".here");
+  if (here) nav.scrollLeft = here.offsetLeft - nav.offsetLeft - (nav.clientWidth - here.offsetWidth) / 2; // a phone has no room for all
   return () => clearTimeout(timer);
 }
 
