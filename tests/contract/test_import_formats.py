@@ -191,6 +191,8 @@ def test_queue_log_tells_who_was_rung_in_vain_and_who_hung_up(world: World) -> N
     rings = world.rows("asterisk", "SELECT type, detail ->> '$.results' FROM lk.main.call_event WHERE tenant_id = ? "
                                    "ORDER BY occurred_at")  # fmt: skip
     assert rings == [("offer_ended", '{"1001":"no_answer"}'), ("offer_ended", '{"1002":"answered"}')]
+    legs = world.rows("asterisk", "SELECT number FROM lk.main.leg WHERE tenant_id = ? ORDER BY started_at, position")
+    assert [number for (number,) in legs] == ["+4930111", "1002", "+4930111"]
     agents = world.rows("asterisk", "SELECT agent, type, reason FROM lk.main.queue_event WHERE tenant_id = ?")
     assert agents == [("1001", "pause", "lunch")]
 

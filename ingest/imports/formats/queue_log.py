@@ -90,7 +90,7 @@ _VISITS = f"""
     )
     SELECT line, 'queue' AS kind, call_id AS unique_id, bridged AS peer_unique_id, caller AS src, queue AS dst, queue,
            to_timestamp(begun) AS started_at, to_timestamp(connected) AS answered_at, to_timestamp(over) AS ended_at,
-           over - begun AS duration_s,
+           CASE WHEN connected IS NULL THEN '' END AS peer_channel, over - begun AS duration_s,
            CASE WHEN connected IS NOT NULL THEN coalesce(talked, ended - connected) END AS bill_s,
            {_AGENT.format("member")} AS agent,
            coalesce(held, connected - begun, waited, left_at - begun) AS queue_wait_s,
