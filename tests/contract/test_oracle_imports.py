@@ -120,7 +120,7 @@ class World:
 def world(tmp_path_factory) -> World:
     folder = tmp_path_factory.mktemp("imports")
     settings, offices = loading.tenants(folder, [ZONE] * len(LOGS))
-    plan = seen.with_messages(draw.plan(offices[0], SEED, grain_s=1.0, plain=True))
+    plan = seen.with_messages(draw.plan(offices[0], SEED, people_outside=20, grain_s=1.0, plain=True))
     for (name, log), office in zip(LOGS.items(), offices, strict=True):
         (folder / name).mkdir()
         log.write(folder / name, plan)
