@@ -1,9 +1,9 @@
 """How fast a Master.csv becomes calls: `python tests/bench/bench_import.py [rows] [bare]` prints one line of JSON.
 
 stage_s: from the file to the staged calls (sniffing, hashing, reading, joining, writing); load_s: into the warehouse
-until the commit, derived tables left out; derive_s: conversations and rollups of those calls in the same transaction (`bare`: left out).
-stage_peak_mb, peak_mb: resident memory of this process until then, and at all. Rows are of 21 columns, names quoted, a
-tenth of them in a second file as an account's doubled log.
+until the commit, derived tables left out; derive_s: conversations and rollups of those calls in the same transaction
+(`bare`: left out). stage_peak_mb, peak_mb: resident memory of this process until then, and at all. Rows are of 21
+columns, names quoted, a tenth of them in a second file as an account's doubled log.
 """
 
 from __future__ import annotations
