@@ -136,6 +136,7 @@ def calls(settings: Settings, folder: Path, values: dict[str, Any], halt: Halt) 
     con = duckdb.connect()
     con.execute("SET TimeZone='UTC'")
     con.execute("SET memory_limit='256MB'")
+    con.execute("SET threads=1")  # questions about one call are small
     con.execute(f"ATTACH {_quoted(path)} AS lk (READ_ONLY)")
     reader.equip(con)
     return Calls(con)

@@ -92,3 +92,8 @@ def test_a_disk_that_runs_full_is_told_with_what_goes_on_and_what_to_do() -> Non
     assert "8.3% free" in said
     assert "below 5% no new recording" in said
     assert "space again" in plan.disk_sentence(0.5, 0.05, low=False)
+
+
+def test_reports_are_sent_only_where_there_is_a_mail_server() -> None:
+    names = [[spec.name for spec in plan.fixed_processes(1, reports=reports)] for reports in (False, True)]
+    assert set(names[1]) - set(names[0]) == {"report"} and len(names[1]) == len(names[0]) + 1
