@@ -120,8 +120,9 @@ CHOSEN = """
         SELECT c.tenant_id, c.outside_number FROM lk.main.conversation AS c
         SEMI JOIN before USING (tenant_id, conversation_id)
         WHERE c.started_at BETWEEN $low AND $high AND c.outside_number <> '')
-    SELECT * FROM cv_story
-    WHERE (tenant_id, root) IN (FROM joined) OR number <> '' AND (tenant_id, number) IN (FROM numbers)
+    SELECT * FROM cv_story SEMI JOIN (
+        FROM joined UNION SELECT tenant_id, root FROM cv_story SEMI JOIN numbers USING (tenant_id, number)
+    ) USING (tenant_id, root)
 """
 KEPT = """
     CREATE OR REPLACE TEMP TABLE cv_kept AS
@@ -175,7 +176,7 @@ HEAD = fill(
     ROWS_BEFORE=ATTEMPTS_MAX - 1,
 )
 CALLS = """
-    CREATE OR REPLACE TEMP TABLE cv_call AS
+    CREATE OR REPLACE TEMP TABLE cv_all AS
     SELECT m.tenant_id, m.call_id, coalesce(h.conversation_id, s.first_call) AS conversation_id,
            CASE WHEN m.call_id = coalesce(h.conversation_id, s.first_call) THEN 'first'
                 WHEN m.call_id = s.first_call THEN 'repeat'
@@ -186,7 +187,9 @@ CALLS = """
 """
 # At the window's borders conversations are incomplete; nothing that changed reaches them.
 CENTRAL = """
-    DELETE FROM cv_call WHERE (tenant_id, conversation_id) NOT IN (
-        SELECT tenant_id, conversation_id FROM cv_call WHERE started_at BETWEEN $central_low AND $central_high)
+    CREATE OR REPLACE TEMP TABLE cv_call AS
+    SELECT * FROM cv_all SEMI JOIN (
+        SELECT DISTINCT tenant_id, conversation_id FROM cv_all WHERE started_at BETWEEN $central_low AND $central_high
+    ) USING (tenant_id, conversation_id)
 """
 STEPS = (NEAR, PLACED, ROOT, STORY, KEPT, CHOSEN, ATTEMPT, BETWEEN, HEAD, CALLS, CENTRAL)

@@ -19,8 +19,8 @@ _LINKS = ("repeat_of", "repeated_by", "recovered_by", "recovered_at", "recovered
 OLD = """
     CREATE OR REPLACE TEMP TABLE cv_replaced AS
     SELECT DISTINCT tenant_id, conversation_id FROM cv_kept
-    WHERE (tenant_id, call_id) IN (SELECT tenant_id, call_id FROM cv_call
-                                   UNION ALL SELECT tenant_id, call_id FROM changed_call)
+    SEMI JOIN (SELECT tenant_id, call_id FROM cv_call UNION ALL SELECT tenant_id, call_id FROM changed_call)
+    USING (tenant_id, call_id)
 """
 BEFORE = """
     CREATE OR REPLACE TEMP TABLE cv_old AS
@@ -30,15 +30,17 @@ BEFORE = """
         UNION
         SELECT tenant_id, outside_number FROM window_ SEMI JOIN cv_replaced USING (tenant_id, conversation_id)
         WHERE outside_number <> '')
-    SELECT * FROM window_
-    WHERE (tenant_id, conversation_id) IN (FROM cv_replaced) OR (tenant_id, outside_number) IN (FROM numbers)
+    SELECT * FROM window_ SEMI JOIN (
+        FROM cv_replaced
+        UNION SELECT tenant_id, conversation_id FROM window_ SEMI JOIN numbers USING (tenant_id, outside_number)
+    ) USING (tenant_id, conversation_id)
 """
 BASE = fill(
     """
     CREATE OR REPLACE TEMP TABLE cv_base AS
-    SELECT * FROM cv_new
+    SELECT *, true AS derived FROM cv_new
     UNION ALL BY NAME
-    SELECT * EXCLUDE ({LINKS}) FROM cv_old ANTI JOIN cv_replaced USING (tenant_id, conversation_id)
+    SELECT * EXCLUDE ({LINKS}), false AS derived FROM cv_old ANTI JOIN cv_replaced USING (tenant_id, conversation_id)
 """,
     LINKS=", ".join(_LINKS),
 )
@@ -94,8 +96,7 @@ LINKED = fill(
         FROM cv_base AS b LEFT JOIN cv_neighbour AS n USING (tenant_id, conversation_id)
         LEFT JOIN cv_recovery AS r USING (tenant_id, conversation_id))
     SELECT {COLUMNS} FROM linked
-    WHERE started_at BETWEEN $reach_low AND $reach_high OR (tenant_id, conversation_id) IN (
-        SELECT tenant_id, conversation_id FROM cv_new)
+    WHERE derived OR started_at BETWEEN $reach_low AND $reach_high
 """,
     COLUMNS=_COLUMNS,
 )
@@ -107,9 +108,9 @@ FRESH = """
 """
 GONE = """
     CREATE OR REPLACE TEMP TABLE cv_gone AS
-    SELECT tenant_id, conversation_id, started_at FROM cv_old
-    WHERE (tenant_id, conversation_id) IN (SELECT tenant_id, conversation_id FROM cv_fresh)
-       OR (tenant_id, conversation_id) IN (FROM cv_replaced)
-          AND (tenant_id, conversation_id) NOT IN (SELECT tenant_id, conversation_id FROM cv_linked)
+    SELECT tenant_id, conversation_id, started_at FROM cv_old SEMI JOIN cv_fresh USING (tenant_id, conversation_id)
+    UNION
+    SELECT tenant_id, conversation_id, started_at FROM cv_old SEMI JOIN cv_replaced USING (tenant_id, conversation_id)
+    ANTI JOIN cv_linked USING (tenant_id, conversation_id)
 """
 STEPS = (OLD, BEFORE, BASE, NEIGHBOUR, TALK, RECOVERY, LINKED, FRESH, GONE)
