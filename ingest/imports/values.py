@@ -11,6 +11,11 @@ import pyarrow as pa
 
 from ingest.imports.raw import RAW_LEG
 
+# In SQL: a text as seconds; null for what is none, or longer than a year (times would leave the calendar).
+SECONDS_SQL = """
+    CREATE OR REPLACE TEMP MACRO seconds(value) AS
+    CASE WHEN try_cast(value AS DOUBLE) BETWEEN 0 AND 31622400 THEN try_cast(value AS DOUBLE) END
+"""
 TEXT_CHARS_MAX = 4000  # of one value are kept
 FIRST = datetime(1990, 1, 1, tzinfo=UTC)  # no exchange of these formats is older
 _LAST = datetime(2100, 1, 1, tzinfo=UTC)

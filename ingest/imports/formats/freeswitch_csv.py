@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingest.imports import freeswitch, lines
+from ingest.imports import freeswitch, lines, values
 from ingest.imports.raw import Bad, Evidence, Read, table
 
 LINES_LOOKED_AT = 200
@@ -48,7 +48,7 @@ _FIELDS = _words(
     "src dst context start answer end duration billsec cause uuid bleg account read_codec channel bridge_channel "
     "last_app last_arg userfield record_file gateway"
 )
-_STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"
+_STAMP = r"^(?:199\d|20\d\d)-\d\d-\d\d \d\d:\d\d:\d\d$"
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 
@@ -123,8 +123,8 @@ _ROWS = f"""
         FROM shaped WHERE template IS NOT NULL
     ), timed AS (
         SELECT *, timezone($zone, try_strptime(end_, '%Y-%m-%d %H:%M:%S')) AS ended_at,
-               try_cast(duration_ AS DOUBLE) AS given_s,
-               CASE WHEN coalesce(answer_, '') <> '' THEN coalesce(try_cast(billsec_ AS DOUBLE), 0) END AS talk_s,
+               seconds(duration_) AS given_s,
+               CASE WHEN coalesce(answer_, '') <> '' THEN coalesce(seconds(billsec_), 0) END AS talk_s,
                timezone($zone, try_strptime(start_, '%Y-%m-%d %H:%M:%S')) AS stamped_at
         FROM field
     )
@@ -133,8 +133,9 @@ _ROWS = f"""
            CASE WHEN parent.first <> uuid_ THEN NULL WHEN template = 'asterisk' THEN bridge_channel_
                 WHEN bleg_ = '' THEN '' END AS peer_channel,
            CASE WHEN parent.first <> uuid_ THEN dst_ END AS agent, last_app_ AS last_app,
-           last_arg_ AS last_data, ended_at, coalesce(given_s, epoch(ended_at - stamped_at), talk_s, 0) AS duration_s,
-           ended_at - to_seconds(coalesce(given_s, epoch(ended_at - stamped_at), talk_s, 0)) AS started_at,
+           last_arg_ AS last_data, ended_at,
+           coalesce(given_s, seconds(epoch(ended_at - stamped_at)), talk_s, 0) AS duration_s,
+           ended_at - to_seconds(coalesce(given_s, seconds(epoch(ended_at - stamped_at)), talk_s, 0)) AS started_at,
            ended_at - to_seconds(talk_s) AS answered_at, coalesce(talk_s, 0) AS bill_s,
            {freeswitch.disposition_sql("talk_s IS NOT NULL", "coalesce(cause_, 'NO_ANSWER')")} AS disposition,
            cause_ AS cause, CASE WHEN context_ = 'public' THEN 'inbound' END AS direction,
@@ -196,6 +197,7 @@ class FreeswitchCsv:
         """The rows of a file, whatever template each of its lines follows."""
         with tempfile.TemporaryDirectory() as spill, duckdb.connect() as con:
             con.execute("SET TimeZone='UTC'")
+            con.execute(values.SECONDS_SQL)
             con.execute("SET memory_limit=?", [MEMORY])
             con.execute("SET temp_directory=?", [spill])
             _note_links(con, path)

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingest.imports import asterisk, sqlite
+from ingest.imports import asterisk, sqlite, values
 from ingest.imports.raw import Bad, Evidence, Read, table
 from pbx_core.errors import InputError
 
@@ -34,6 +34,11 @@ DISPOSITIONS = {
     "CHANUNAVAIL": "failed",
 }
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(\.\d+)?")
+# DuckDB knows infinite times, too.
+_STAMP_AT = """
+    CREATE OR REPLACE TEMP MACRO stamp_at(value) AS
+    CASE WHEN regexp_matches(value, '^[0-9]{4}-') THEN try_cast(value AS TIMESTAMP) END
+"""
 _EPOCH = r"([0-9]{9,10})\.[0-9]+"
 _WORDS = " ".join(f"WHEN '{word}' THEN '{ours}'" for word, ours in DISPOSITIONS.items())
 OPTIONAL = (
@@ -44,12 +49,12 @@ OPTIONAL = (
 # An application (queue, menu, voicemail) that took the call is nobody of ours: its row has no channel at the far end.
 _ROWS = f"""
     WITH timed AS (
-        SELECT *, coalesce(try_cast(id_ AS BIGINT), 0) AS line, try_cast(start_ AS TIMESTAMP) AS start_at,
-               try_cast(nullif(endtime_, '') AS TIMESTAMP) AS end_at,
-               try_cast(nullif(answer_, '') AS TIMESTAMP) AS answer_at,
-               epoch(timezone($zone, try_cast(start_ AS TIMESTAMP))) AS start_s,
+        SELECT *, coalesce(try_cast(id_ AS BIGINT), 0) AS line, stamp_at(start_) AS start_at,
+               stamp_at(endtime_) AS end_at,
+               stamp_at(answer_) AS answer_at,
+               epoch(timezone($zone, stamp_at(start_))) AS start_s,
                try_cast(regexp_extract(uniqueid_, '{_EPOCH}', 1) AS BIGINT) AS made_s,
-               try_cast(nullif(duration_, '') AS DOUBLE) AS took_s, try_cast(nullif(billsec_, '') AS DOUBLE) AS talk_s,
+               seconds(duration_) AS took_s, seconds(billsec_) AS talk_s,
                coalesce(is_app_, '') IN ('1', 'true') OR starts_with(dst_chan_, 'App:') AS app
         FROM block
     ), dated AS (
@@ -119,6 +124,8 @@ class MikoPbx:
         missing = [f"{c}_" for c in OPTIONAL if c not in columns]
         with duckdb.connect() as con:
             con.execute("SET TimeZone='UTC'")
+            con.execute(values.SECONDS_SQL)
+            con.execute(_STAMP_AT)
             for block in sqlite.blocks(path, TABLE, known):
                 for name_ in missing:
                     block = block.append_column(name_, pa.nulls(len(block), pa.string()))

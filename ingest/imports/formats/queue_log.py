@@ -14,14 +14,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingest.imports import lines
+from ingest.imports import lines, values
 from ingest.imports.raw import ROWS_AT_ONCE, Bad, Evidence, Read, nothing, table
 
 LINES_LOOKED_AT = 200
 MEMORY = "400MB"  # of the file's lines while visits are put together; more of them wait on disk
 RAW_CHARS_MAX = 2000  # of a bad line are kept
 
-_LINE = re.compile(r"^\d{9,11}(\.\d+)?\|[^|]*\|[^|]*\|[^|]*\|[A-Z_]+(\||$)")
+_LINE = re.compile(r"^\d{9,10}(\.\d{1,9})?\|[^|]*\|[^|]*\|[^|]*\|[A-Z_]+(\||$)")
 # How a caller left a queue in which nobody took him → our result, and which data field holds his wait in seconds.
 LEFT = {
     "ABANDON": ("abandoned", 3),
@@ -73,16 +73,16 @@ _VISITS = f"""
                arg_min(data[1], line) FILTER (event = 'CONNECT') AS held,
                max(moment) FILTER (event IN {ENDED}) AS ended,
                arg_max(event, line) FILTER (event IN {ENDED}) AS ended_by,
-               arg_max(data[-3:-2], line) FILTER (event IN {ENDED}) AS seconds,  -- of the wait, of the talk
+               arg_max(data[-3:-2], line) FILTER (event IN {ENDED}) AS told_s,  -- of the wait, of the talk
                arg_max(event, line) FILTER (event IN {tuple(LEFT)}) AS left_by,
                max(moment) FILTER (event IN {tuple(LEFT)}) AS left_at,
-               arg_max(try_cast({_WAIT} AS DOUBLE), line) FILTER (event IN {tuple(LEFT)}) AS waited,
+               arg_max(seconds({_WAIT}), line) FILTER (event IN {tuple(LEFT)}) AS waited,
                arg_max(data[1], line) FILTER (event = 'EXITWITHKEY') AS key
         FROM numbered GROUP BY call_id, queue, visit
     ), measured AS (
-        SELECT * EXCLUDE (connected, held), coalesce(try_cast(held AS DOUBLE), try_cast(seconds[1] AS DOUBLE)) AS held,
-               try_cast(seconds[2] AS DOUBLE) AS talked,
-               coalesce(connected, ended - try_cast(seconds[2] AS DOUBLE)) AS connected
+        SELECT * EXCLUDE (connected, held), coalesce(seconds(held), seconds(told_s[1])) AS held,
+               seconds(told_s[2]) AS talked,
+               coalesce(connected, ended - seconds(told_s[2])) AS connected
         FROM visit
     ), told AS (
         SELECT *, coalesce(entered, connected - held, left_at - waited, first) AS begun,
@@ -109,8 +109,8 @@ _OFFERS = f"""
     SELECT line, 'offer' AS kind, call_id AS unique_id, queue, {_AGENT.format("member")} AS agent,
            to_timestamp(moment - rung) AS started_at, to_timestamp(moment) AS ended_at, rung AS duration_s,
            CASE event {" ".join(f"WHEN '{e}' THEN '{ours}'" for e, ours in OFFERED.items())} END AS disposition
-    FROM (SELECT *, coalesce(CASE event WHEN 'CONNECT' THEN try_cast(data[3] AS DOUBLE)
-                                        ELSE try_cast(data[1] AS DOUBLE) / 1000 END, 0) AS rung
+    FROM (SELECT *, coalesce(CASE event WHEN 'CONNECT' THEN seconds(data[3])
+                                        ELSE seconds(data[1]) / 1000 END, 0) AS rung
           FROM event WHERE event IN {tuple(OFFERED)} AND call_id NOT IN {NO_CALL})
 """  # noqa: S608
 _AGENTS = f"""
@@ -144,6 +144,7 @@ class QueueLog:
         """First the lines are taken in (bad ones come at once), then come visits, rings and what agents did."""
         with tempfile.TemporaryDirectory() as spill, duckdb.connect() as con:
             con.execute("SET TimeZone='UTC'")
+            con.execute(values.SECONDS_SQL)
             con.execute("SET memory_limit=?", [MEMORY])
             con.execute("SET temp_directory=?", [spill])
             con.execute(

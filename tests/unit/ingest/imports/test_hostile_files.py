@@ -87,3 +87,27 @@ def test_a_damaged_file_gives_rows_bad_rows_or_a_refusal(tmp_path: Path, name: s
                 assert read.rows.schema == RAW_LEG
                 read.rows.validate(full=True)
                 assert all(bad.line >= 0 and bad.reason for bad in read.bad)
+
+
+@pytest.mark.parametrize("odd", ["1e308", "-5", "inf", "nan", "99999999999999999999", "0x10", "", "1" * 400])
+def test_odd_numbers_leave_the_calendar_alone(tmp_path: Path, odd: str) -> None:
+    fusion = ("start_epoch", "answer_epoch", "duration", "billsec", "cc_queue_joined_epoch", "rtp_audio_in_mos")
+    content = {
+        "Master.csv": "\n".join(foreign.freeswitch_line(1, **{k: odd}) for k in ("duration", "billsec")).encode(),
+        "queue_log": f"100000340|C|s|NONE|ENTERQUEUE||1|1\n100000355|C|s|A|CONNECT|{odd}|X.1|{odd}\n"
+        f"100000360|C|s|A|COMPLETEAGENT|{odd}|{odd}|1\n100000361|D|s|NONE|ABANDON|1|1|{odd}\n"
+        f"100000362|E|s|B|RINGNOANSWER|{odd}\n".encode(),
+        "v_xml_cdr.csv": _csv([foreign.fusionpbx_row(i, **{k: odd}) for i, k in enumerate(fusion)]),
+    }
+    for name, raw in content.items():
+        (tmp_path / name).write_bytes(raw)
+    miko = [foreign.mikopbx_row(i, **{k: odd}) for i, k in enumerate(("duration", "billsec", "endtime", "answer"))]
+    foreign.table_file(tmp_path / "cdr.db", "cdr_general", miko)
+    for path in sorted(tmp_path.iterdir()):
+        found, form = next((f, form) for form in formats.installed().values() if (f := form.sniff(path)))
+        for read in form.read(path, path.name, replace(found, zone=found.zone or "Europe/Berlin")):
+            for row in read.rows.to_pylist():
+                assert 1972 < row["started_at"].year < 2030
+                assert all(
+                    row[name] is None or 0 <= row[name] < 1e9 for name in ("duration_s", "bill_s", "queue_wait_s")
+                )
