@@ -22,15 +22,15 @@ def popover(subject: str, carried: dict[str, str], *, texts: bool = False) -> No
         st.text("Everything that the filter shows, not only this page.")
         with st.container(horizontal=True, gap="small"):
             for label, ending in TABLES.items():
-                st.link_button(label, f"/api/exports/{subject}.{ending}{query}")
+                st.link_button(formatting.plain(label), url=f"/api/exports/{subject}.{ending}{query}")
         if texts:
             st.text("What was said, a file for each recording")
             with st.container(horizontal=True, gap="small"):
                 for label, name in TEXTS.items():
-                    st.link_button(label, f"/api/exports/{name}{query}")
+                    st.link_button(formatting.plain(label), url=f"/api/exports/{name}{query}")
             st.text("Whole calls for other systems")
             with st.container(horizontal=True, gap="small"):
-                st.link_button("vCon", f"/api/exports/calls.vcon.jsonl{query}")
+                st.link_button("vCon", url=f"/api/exports/calls.vcon.jsonl{query}")
         st.caption("The download begins as soon as the first rows are ready.")
 
 

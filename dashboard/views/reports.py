@@ -27,8 +27,9 @@ def look() -> None:
     st.subheader("Look at one now", anchor=False)
     for rhythm in Rhythm:
         with st.container(horizontal=True, gap="small"):
-            st.link_button(making.NAMES[rhythm], f"/api/reports/{rhythm}.html", width=180)
-            st.link_button("PDF", f"/api/reports/{rhythm}.pdf", help=making.NAMES[rhythm])
+            name = formatting.plain(making.NAMES[rhythm])
+            st.link_button(name, url=f"/api/reports/{rhythm}.html", width=180)
+            st.link_button("PDF", url=f"/api/reports/{rhythm}.pdf", help=name)
 
 
 def order(viewer: session.Viewer, people: dict[str, directory.Person]) -> None:
@@ -37,8 +38,8 @@ def order(viewer: session.Viewer, people: dict[str, directory.Person]) -> None:
         st.subheader("Send a report by mail", anchor=False)
         rhythm = st.selectbox("How often", list(Rhythm), format_func=lambda r: WHEN[r], index=1)
         hour = st.selectbox("At", range(24), index=7, format_func=lambda h: f"{h:02d}:00")
-        labels = {formatting.plain(f"{p.name} ({p.email})"): p.person_id for p in people.values()}
-        chosen = st.multiselect("To", labels)
+        labels = {f"{p.name} ({p.email})": p.person_id for p in people.values()}
+        chosen = st.multiselect("To", options=list(labels))
         name = st.text_input("Subject", max_chars=64, placeholder=making.NAMES[Rhythm.WEEKLY])
         if not st.form_submit_button("Send from now on", type="primary"):
             return

@@ -22,7 +22,8 @@ RISKY = {
 FORBIDDEN = {"html", "audio", "video", "image", "download_button", "write", "table", "iframe"}
 LABELS = {"label", "body", "help", "options", "caption", "captions", "title", "delta", "value"}
 OURS = {"plain", "number", "seconds"}  # functions of dashboard.formatting
-LABEL_ONLY = {"text_input", "text_area", "date_input", "number_input", "selectbox"}  # contents and options: plain
+# contents and options: plain
+LABEL_ONLY = {"text_input", "text_area", "date_input", "number_input", "selectbox", "multiselect"}
 MODULES = sorted(DASHBOARD.rglob("*.py"))
 SCRIPTS = sorted(p for p in DASHBOARD.rglob("*.js") if p.name != "wavesurfer.esm.js")
 
