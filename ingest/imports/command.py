@@ -7,6 +7,7 @@ import time
 import zoneinfo
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -73,6 +74,8 @@ def import_command(
         ask=_refuse if yes else _ask,
         told=_tell,
     )
+    if no_recordings:
+        made = replace(made, sounds=())
     _tell_rest(made)
     if dry_run:
         with _drawn() as step:

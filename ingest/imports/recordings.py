@@ -21,6 +21,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from ingest.imports import sounds
@@ -35,17 +36,7 @@ SPARE_BYTES = 1 << 30  # left on the recording volume
 CONSENT = "imported: what the other exchange told its callers is not known"
 SCRATCH = ".import"  # begins the names of files that are not whole yet
 _BLOCK = 1 << 20
-_IN_JOB = (
-    "recording_id",
-    "call_id",
-    "path",
-    "duration_s",
-    "segment",
-    "kind",
-    "caller_number",
-    "callee_number",
-    "pauses",
-)
+_IN_JOB = ("recording_id", "call_id", "path", "duration_s", "segment", "kind", "caller_number", "callee_number")
 
 
 @dataclass(frozen=True)
@@ -111,7 +102,6 @@ class Keeper:
         matched: Sequence[dict[str, Any]],
         seen: Sequence[Seen],
         *,
-        transcribe: bool,
         progress: Callable[[int, int], None],
     ) -> tuple[list[RecordingRecord], list[Orphan]]:
         """Recordings, and the files that cannot be read. Unavailable when the disk would not hold them."""
@@ -141,7 +131,7 @@ class Keeper:
                     continue
                 record = _record(self._tenant_id, told, segment, note)
                 made.append(record)
-                self._register(record, transcribe=transcribe)
+                kept.register(self._db, record)
         return made, broken
 
     def _one(self, told: dict[str, Any], path: Path, segment: int) -> dict[str, Any]:
@@ -185,14 +175,6 @@ class Keeper:
             **told_of,
         }
 
-    def _register(self, record: RecordingRecord, *, transcribe: bool) -> None:
-        kept.register(self._db, record)
-        if transcribe:
-            payload = {name: getattr(record, name) for name in _IN_JOB} | {"queue": ""}
-            jobs.enqueue(
-                self._db, self._clock, "transcribe", record.recording_id, self._tenant_id, payload, jobs.BACKLOG
-            )
-
     def _check_space(self, needed: int) -> None:
         place = self._settings.recordings_dir
         place.mkdir(parents=True, exist_ok=True)
@@ -216,6 +198,13 @@ class Keeper:
                 continue
             told[note.pop("key")] = note
         return told
+
+
+def transcribe(db: sa.Engine, clock: Clock, staged: Path) -> None:
+    """Have the recordings of a staged import transcribed, behind everything else; repeating it is harmless."""
+    for row in pq.read_table(staged).to_pylist():
+        payload = {name: row[name] for name in _IN_JOB} | {"pauses": [], "queue": ""}
+        jobs.enqueue(db, clock, "transcribe", row["recording_id"], row["tenant_id"], payload, jobs.BACKLOG)
 
 
 def _record(tenant_id: str, told: dict[str, Any], segment: int, note: dict[str, Any]) -> RecordingRecord:

@@ -34,8 +34,10 @@ def stage(plan: Plan, settings: Settings, clock: Clock, db: sa.Engine, wish: Wis
     taken as it is."""
     folder = staging.imports_dir(settings, plan.tenant_id) / plan.import_id
     with staging.alone(folder.parent):
-        done = staging.read_manifest(folder)
-        return done or _stage(plan, folder, settings, clock, db, wish, progress)
+        done = staging.read_manifest(folder) or _stage(plan, folder, settings, clock, db, wish, progress)
+        if wish.transcribe:
+            recordings.transcribe(db, clock, folder / "recording.parquet")
+        return done
 
 
 def _stage(
@@ -54,7 +56,6 @@ def _stage(
         made, broken = keeper.keep(
             matched,
             seen,
-            transcribe=wish.transcribe,
             progress=lambda count, total: progress("taking the recordings over", count, total),
         )
         progress("writing", 0, 1)

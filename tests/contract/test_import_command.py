@@ -99,7 +99,9 @@ def test_a_folder_becomes_calls_with_their_recordings(world, folder):
     assert "\u202e" not in tried
     assert not (world.settings.data / "imports").exists() or not any((world.settings.data / "imports").iterdir())
 
-    said = run(world, folder, "--yes", "--transcribe")
+    said = run(world, folder, "--yes")
+    assert not any(jobs.counts(world.db, "transcribe").values())
+    run(world, folder, "--yes", "--transcribe")
     assert "6 calls and 4 recordings are in the warehouse" in said
     calls = lake.query(
         world.settings,
@@ -158,6 +160,33 @@ def test_importing_again_changes_nothing_and_a_longer_log_adds_what_is_new(world
     assert lake.query(world.settings, counts) == [(7, 2, 4)]
     assert lake.query(world.settings, "SELECT count(*) FROM lk.main.leg") == [(14,)]
     assert lake.query(world.settings, "SELECT count(*) FROM lk.main.import_run") == [(2,)]
+
+
+def test_a_queue_log_that_comes_later_is_joined_with_its_calls(world, tmp_path):
+    log = tmp_path / "Master.csv"
+    log.write_text("\n".join(line(i, f"+4930{i:04d}", "102", queue="400") for i in range(3)) + "\n")
+    run(world, log, "--yes")
+    at = int((START + timedelta(minutes=1)).timestamp())
+    queue_log = tmp_path / "queue_log"
+    queue_log.write_text(
+        f"{at}|{unique(1)}|400|NONE|ENTERQUEUE||+49300001|1\n"
+        f"{at + 17}|{unique(1)}|400|PJSIP/102|CONNECT|17|{at + 10}.9|7\n"
+        f"{at + 30}|{unique(1)}|400|PJSIP/102|COMPLETEAGENT|17|13|1\n"
+    )
+    run(world, queue_log, "--yes")
+    text = "SELECT caller_number, queue_wait_s, talk_s, hangup_party FROM lk.main.call ORDER BY started_at"
+    found = lake.query(world.settings, text)
+    assert [row[0] for row in found] == ["+49300000", "+49300001", "+49300002"]
+    assert found[1] == ("+49300001", 17.0, 13.0, "callee")
+    assert lake.query(world.settings, "SELECT count(*) FROM lk.main.leg") == [(6,)]
+
+
+def test_sound_that_was_left_out_comes_in_later(world, folder):
+    run(world, folder, "--yes", "--no-recordings")
+    assert lake.query(world.settings, "SELECT count(*) FROM lk.main.recording") == [(0,)]
+    run(world, folder, "--yes")
+    counts = "SELECT count(*), count(recording_id) FROM lk.main.call"
+    assert lake.query(world.settings, counts) == [(6, 4)]
 
 
 def test_each_tenant_has_its_own(world, folder):
