@@ -87,8 +87,7 @@ class Log:
 
 LOGS = {
     "asterisk-21": Log(_asterisk(21, "UTC")),
-    "asterisk-21-local": Log(_asterisk(21, ZONE)),
-    "asterisk-18": Log(_asterisk(18, "UTC"), strays=True),
+    "asterisk-18": Log(_asterisk(18, ZONE), strays=True),
     "freepbx": Log(_freepbx),
     "freepbx-alone": Log(_freepbx_alone, (*CLASSED, "answered_by", "voicemail"), blind=_sent_away),
     "mikopbx": Log(
@@ -120,7 +119,7 @@ class World:
 def world(tmp_path_factory) -> World:
     folder = tmp_path_factory.mktemp("imports")
     settings, offices = loading.tenants(folder, [ZONE] * len(LOGS))
-    plan = seen.with_messages(draw.plan(offices[0], SEED, people_outside=20, grain_s=1.0, plain=True))
+    plan = seen.with_messages(draw.plan(offices[0], SEED, people_outside=16, grain_s=1.0, plain=True))
     for (name, log), office in zip(LOGS.items(), offices, strict=True):
         (folder / name).mkdir()
         log.write(folder / name, plan)

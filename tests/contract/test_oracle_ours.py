@@ -41,7 +41,9 @@ class World:
 def world(tmp_path_factory) -> World:
     zones = [zone for seed in range(SEEDS) for zone in (ZONES[seed % 3], ZONES[(seed + 1) % 3])]
     settings, offices = loading.tenants(tmp_path_factory.mktemp("offices"), zones)
-    plans = [draw.plan(office, n // 2) for n, office in enumerate(offices)]  # two tenants with the same numbers
+    plans = [
+        draw.plan(office, n // 2, people_outside=30) for n, office in enumerate(offices)
+    ]  # two tenants with the same numbers
     loading.load_ours(settings, plans, 2, Random(1))
     return World(plans, loading.tables(settings, "conversation", "conversation_call"))
 
