@@ -1,11 +1,11 @@
 """Keeps the tables `conversation` and `conversation_call` in line with the calls, in the writer's transaction.
 
     DERIVATION.refresh(con)   what the calls named in `changed_call` can have changed
-    DERIVATION.rebuild(con)   everything, slice by slice of time
+    DERIVATION.rebuild(con)   everything
 
-Both go the same way: read a window of calls around those that changed, join and class them, link them with their
-neighbours, and write the rows that differ. What is written depends on the calls alone, never on the order in which
-they came.
+Both go the same way, slice by slice of time: read a window of calls around those that changed, join and class them, link
+them with their neighbours, and write the rows that differ. What is written depends on the calls alone, never on the
+order in which they came.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from analytics.conversations.rules import TO_RECOVER
 
 __all__ = ["DERIVATION", "TO_RECOVER", "Conversations"]
 
-SLICE_CALLS = 1_000_000  # worked on at once by rebuild: about 1 GB of memory
+SLICE_CALLS = (
+    150_000  # changed calls worked on at once: the writer has 1 GB of memory, and no step should have to spill
+)
 
 _WRITE = (
     # Bounds of time let files be skipped.
@@ -39,7 +41,7 @@ _WRITE = (
       AND (tenant_id, call_id, started_at) IN (
         SELECT k.tenant_id, k.call_id, k.started_at FROM cv_kept AS k
         WHERE (k.tenant_id, k.call_id) IN (SELECT tenant_id, call_id FROM cv_role)
-           OR (k.tenant_id, k.call_id, k.started_at) IN (FROM changed_call)
+           OR (k.tenant_id, k.call_id, k.started_at) IN (FROM cv_changed)
               AND (k.tenant_id, k.call_id) NOT IN (SELECT tenant_id, call_id FROM cv_call))
     """,
     "INSERT INTO lk.main.conversation_call FROM cv_role",
@@ -49,8 +51,12 @@ _WRITE = (
     UNION SELECT tenant_id, conversation_id, started_at FROM cv_fresh
     """,
 )
-_SPAN = "SELECT min(started_at), max(started_at) FROM changed_call"
-_DAYS = "SELECT date_trunc('day', started_at) AS day, count(*) FROM lk.main.call GROUP BY ALL ORDER BY ALL"
+_SLICE = """
+    CREATE OR REPLACE TEMP TABLE cv_changed AS
+    SELECT * FROM changed_call WHERE started_at >= $since AND started_at < $until
+"""
+_SPAN = "SELECT min(started_at), max(started_at) FROM cv_changed"
+_DAYS = "SELECT date_trunc('day', started_at) AS day, count(*) FROM changed_call GROUP BY ALL ORDER BY ALL"
 
 
 class Conversations:
@@ -60,25 +66,20 @@ class Conversations:
 
     def refresh(self, con: duckdb.DuckDBPyConnection) -> None:
         """Bring the conversations in line with `changed_call`; name those that changed in `changed_conversation`."""
-        low, high = con.execute(_SPAN).fetchone() or (None, None)
-        if low is None:
-            return
-        bounds = _bounds(low, high)
-        for sql in (*joining.STEPS, *classing.STEPS, *linking.STEPS, *_WRITE):
-            con.execute(sql, {k: v for k, v in bounds.items() if f"${k}" in sql})
+        for since, until in _slices(con.execute(_DAYS).fetchall()):
+            con.execute(_SLICE, {"since": since, "until": until})
+            low, high = con.execute(_SPAN).fetchone() or (since, until)
+            bounds = _bounds(low, high)
+            for sql in (*joining.STEPS, *classing.STEPS, *linking.STEPS, *_WRITE):
+                con.execute(sql, {k: v for k, v in bounds.items() if f"${k}" in sql})
 
     def rebuild(self, con: duckdb.DuckDBPyConnection) -> None:
         """All conversations anew."""
         con.execute("DELETE FROM lk.main.conversation")
         con.execute("DELETE FROM lk.main.conversation_call")
-        for since, until in _slices(con.execute(_DAYS).fetchall()):
-            con.execute("DELETE FROM changed_call")
-            con.execute(
-                "INSERT INTO changed_call SELECT tenant_id, call_id, started_at FROM lk.main.call "
-                "WHERE started_at >= $since AND started_at < $until",
-                {"since": since, "until": until},
-            )
-            self.refresh(con)
+        con.execute("INSERT INTO changed_call SELECT tenant_id, call_id, started_at FROM lk.main.call")
+        self.refresh(con)
+        con.execute("DELETE FROM changed_call")
 
 
 def _bounds(low: datetime, high: datetime) -> dict[str, Any]:

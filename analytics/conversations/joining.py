@@ -107,9 +107,9 @@ STORY = """
 # The stories that the changed calls can touch: theirs, those of the same numbers, and what was joined with them.
 CHOSEN = """
     CREATE OR REPLACE TEMP TABLE cv_chosen AS
-    WITH own AS (SELECT DISTINCT tenant_id, root FROM cv_member SEMI JOIN changed_call USING (tenant_id, call_id)),
+    WITH own AS (SELECT DISTINCT tenant_id, root FROM cv_member SEMI JOIN cv_changed USING (tenant_id, call_id)),
     calls AS (SELECT tenant_id, call_id FROM cv_member SEMI JOIN own USING (tenant_id, root)
-              UNION SELECT tenant_id, call_id FROM changed_call),
+              UNION SELECT tenant_id, call_id FROM cv_changed),
     before AS (SELECT DISTINCT tenant_id, conversation_id FROM cv_kept SEMI JOIN calls USING (tenant_id, call_id)),
     joined AS (SELECT m.tenant_id, m.root FROM cv_kept AS k SEMI JOIN before USING (tenant_id, conversation_id)
                JOIN cv_member AS m USING (tenant_id, call_id)

@@ -19,7 +19,7 @@ _LINKS = ("repeat_of", "repeated_by", "recovered_by", "recovered_at", "recovered
 OLD = """
     CREATE OR REPLACE TEMP TABLE cv_replaced AS
     SELECT DISTINCT tenant_id, conversation_id FROM cv_kept
-    SEMI JOIN (SELECT tenant_id, call_id FROM cv_call UNION ALL SELECT tenant_id, call_id FROM changed_call)
+    SEMI JOIN (SELECT tenant_id, call_id FROM cv_call UNION ALL SELECT tenant_id, call_id FROM cv_changed)
     USING (tenant_id, call_id)
 """
 BEFORE = """

@@ -90,3 +90,4 @@ def test_a_year_in_slices_is_the_same_as_at_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("analytics.conversations.derived.SLICE_CALLS", 10)
     lake.rebuild()
     assert (lake.conversations(), lake.roles()) == before
+    assert (in_one_round(some_calls(Random(11), 80)).conversations()) == before[0]
