@@ -2,6 +2,9 @@
 -- began to ring first, unless a queue or a menu was.
 UPDATE told SET asked = 'queue:' || queue WHERE $system IN ('freeswitch', 'mikopbx') AND kind IS NULL AND queue <> '';
 
+-- Who enters a queue in the second in which its first phone rings asked for the queue.
+UPDATE told SET ord = ord - 1 WHERE $system = 'mikopbx' AND kind IS NULL AND queue <> '';
+
 CREATE OR REPLACE TEMP TABLE rung_first AS
     WITH rung AS (
         SELECT story, callee, started_at, min(started_at) OVER (PARTITION BY story) AS first_at
