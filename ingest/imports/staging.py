@@ -32,7 +32,9 @@ from pbx_core.settings import Settings
 
 MANIFEST = "manifest.json"
 VERSION = 1
-MEMORY = "400MB"  # of DuckDB while stories are joined; the rest goes to disk
+MEMORY_MB = 400  # of DuckDB while stories are joined; the rest goes to disk
+BYTES_PER_ROW = 700  # more, for rows that are joined at once: half-made stories cannot go to disk
+PIECE_ROWS = 250_000  # joined at once
 _BAD = pa.schema([("file", pa.string()), ("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
 ROW_GROUP = 200_000
 
@@ -222,7 +224,7 @@ def scratch(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         con.execute("SET TimeZone='UTC'; SET enable_progress_bar=false; SET preserve_insertion_order=false")
         con.execute("SET threads=2")
-        con.execute("SET memory_limit=?", [MEMORY])
+        con.execute("SET memory_limit=?", [f"{MEMORY_MB}MB"])
         con.execute(f"SET temp_directory={quoted(str(spill))}")
         yield con
     finally:
@@ -241,8 +243,8 @@ def join(
     tell of the same calls. told: tenant, import id, stamp. How many rows stood there more than once."""
     tenant_id, import_id, stamp = told
     before = list(earlier)
-    duplicates = 0
-    for first, (system, files) in enumerate(groupby(sorted(raw, key=lambda r: r.system), key=lambda r: r.system)):
+    duplicates, begun = 0, False
+    for system, files in groupby(sorted(raw, key=lambda r: r.system), key=lambda r: r.system):
         mine = [(folder / f.file, f.rank * 1_000_000 + len(before)) for f in files if f.rows]
         con.execute(f"CREATE OR REPLACE TEMP VIEW own_leg AS {_union(mine)}")
         older = [
@@ -252,17 +254,40 @@ def join(
             if f.system == system and f.rows and manifest.import_id != import_id
         ]
         con.execute(
-            _AGAIN.replace("{older}", _union(older)) if older else "CREATE OR REPLACE TEMP VIEW raw_leg AS FROM own_leg"
+            _AGAIN.replace("{older}", _union(older))
+            if older
+            else "CREATE OR REPLACE TEMP VIEW every_leg AS FROM own_leg"
         )
-        assemble.assemble(con, tenant_id, system, import_id, stamp)
-        duplicates += assemble.count_duplicates(con)
-        for name in assemble.MADE:
-            if first == 0:
-                con.execute(f"ALTER TABLE made_{name} RENAME TO all_{name}")
-            else:
-                con.execute(f"INSERT INTO all_{name} FROM made_{name}")
-                con.execute(f"DROP TABLE made_{name}")
+        for piece in _pieces(con, system):
+            con.execute(piece)
+            assemble.assemble(con, tenant_id, system, import_id, stamp)
+            duplicates += assemble.count_duplicates(con)
+            for name in assemble.MADE:
+                if begun:
+                    con.execute(f"INSERT INTO all_{name} FROM made_{name}")
+                    con.execute(f"DROP TABLE made_{name}")
+                else:
+                    con.execute(f"ALTER TABLE made_{name} RENAME TO all_{name}")
+            begun = True
     return duplicates
+
+
+def _pieces(con: duckdb.DuckDBPyConnection, system: str) -> list[str]:
+    """Statements that make `raw_leg`, a part of `every_leg` each, small enough to be joined in MEMORY_MB. Calls of
+    Asterisk
+    are told apart by ids, or by channels; where queues speak of them, or other systems, all is looked at at once."""
+    rows, others = con.execute("SELECT count(*), count(kind) FROM every_leg").fetchone() or (0, 0)
+    count = -(-rows // PIECE_ROWS) if system == "asterisk" and not others else 1
+    if count <= 1:
+        con.execute("SET memory_limit=?", [f"{MEMORY_MB + rows * BYTES_PER_ROW // 1_000_000}MB"])
+        return ["CREATE OR REPLACE TEMP VIEW raw_leg AS FROM every_leg"]
+    return [
+        f"CREATE OR REPLACE TEMP VIEW raw_leg AS FROM every_leg WHERE hash({_KEY}) % {count} = {piece}"
+        for piece in range(count)
+    ]
+
+
+_KEY = "coalesce(nullif(linked_id, ''), nullif(unique_id, ''), channel, '')"
 
 
 _AGAIN = """
@@ -273,7 +298,7 @@ _AGAIN = """
         WHERE unique_id IN (FROM mine) OR linked_id IN (FROM mine)
         UNION FROM mine;
     DELETE FROM mentioned WHERE coalesce(id, '') = '';
-    CREATE OR REPLACE TEMP VIEW raw_leg AS
+    CREATE OR REPLACE TEMP VIEW every_leg AS
         FROM own_leg UNION ALL BY NAME
         (SELECT * FROM older_leg WHERE unique_id IN (FROM mentioned) OR linked_id IN (FROM mentioned));
 """
