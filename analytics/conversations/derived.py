@@ -3,9 +3,9 @@
     DERIVATION.refresh(con)   what the calls named in `changed_call` can have changed
     DERIVATION.rebuild(con)   everything
 
-Both go the same way, slice by slice of time: read a window of calls around those that changed, join and class them, link
-them with their neighbours, and write the rows that differ. What is written depends on the calls alone, never on the
-order in which they came.
+Both go the same way, slice by slice of time: read a window of calls around those that changed, join and class them,
+link them with their neighbours, and write the rows that differ. What is written depends on the calls alone, never on
+the order in which they came.
 """
 
 from __future__ import annotations
