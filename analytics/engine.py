@@ -29,7 +29,9 @@ from pbx_core.errors import ConfigError
 RATE = 16_000
 FRAMES_PER_S = 100
 WINDOW_FRAMES = 3000
-FRAMES_MIN = 1000  # in shorter windows short chunks are heard far worse; in longer ones hardly better
+FRAMES_MIN = 800
+SHORT_FRAMES = 400  # chunks under that are heard far worse in windows shorter than
+FRAMES_MIN_SHORT = 1000  # and hardly better in longer ones
 TAIL_FRAMES = 100  # of silence after the longest chunk: without it last words are lost
 TOKENS_MAX = 200  # the decoder holds 448 with its prompt
 # what CTranslate2 asks of a processor before it uses AVX-512; by itself it stops at AVX2, a tenth slower here
@@ -84,10 +86,12 @@ class Engine:
         """Codes this model can write."""
         return CODES if self._whisper.model.is_multilingual else frozenset({"en"})
 
-    def encode(self, chunks: Sequence[Floats], frames_min: int = FRAMES_MIN) -> Encoded:
+    def encode(self, chunks: Sequence[Floats], frames_min: int | None = None) -> Encoded:
         """The encoder's part, which costs the most: a window for the longest chunk, its tail and frames_min, filled up
         with silence."""
-        longest = max(map(len, chunks)) * FRAMES_PER_S // RATE
+        longest, shortest = (f(map(len, chunks)) * FRAMES_PER_S // RATE for f in (max, min))
+        if frames_min is None:
+            frames_min = FRAMES_MIN_SHORT if shortest < SHORT_FRAMES else FRAMES_MIN
         frames = min(WINDOW_FRAMES, max((longest + TAIL_FRAMES + 1) // 2 * 2, frames_min))
         full = frames * RATE // FRAMES_PER_S
         each = [self._whisper.feature_extractor(np.pad(c[:full], (0, max(0, full - len(c))))) for c in chunks]

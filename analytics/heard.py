@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from pbx_core.domain.records import Word
 
-WINDOW_S_MIN = 9.0  # shorter chunks get the same window: they cost as much
+WINDOW_S_MIN = 7.0  # shorter chunks get the same window: they cost as much
 BATCH_MAX = 4  # of a processor: what more of them hold at once does not fit its cache, and every word costs more
 BATCH_S_MAX = 80.0  # bounds memory, and how long a stopping process must wait
-BATCH_SPREAD = 1.25  # a batch costs as much as its longest chunk: longest / shortest stays under this
+BATCH_SPREAD = 1.12  # a batch costs as much as its longest chunk: longest / shortest stays under this
 COMPRESSION_MAX = 2.0  # suspicious beyond: loops compress well
 LOGPROB_MIN = -1.0
 TOKENS_PER_S_MAX = 10.0

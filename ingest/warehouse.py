@@ -105,6 +105,9 @@ def attach(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_o
     for name in ("sqlite_scanner", "ducklake"):
         con.execute(f"LOAD {_quoted(extension(name))}")
     con.execute("SET TimeZone='UTC'")
+    with suppress(OSError):
+        settings.run_dir.mkdir(parents=True, exist_ok=True)
+    con.execute("SET temp_directory=?", [str(settings.spill_dir)])  # else what does not fit goes where we were started
     with suppress(duckdb.InvalidInputException):  # refused in a notebook, where no bar is drawn anyway
         con.execute("SET enable_progress_bar=false")  # it would write to stdout on a slow machine
     con.execute("SET memory_limit=?", [READER_MEMORY if read_only else WRITER_MEMORY])

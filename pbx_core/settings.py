@@ -232,6 +232,11 @@ class Settings(BaseSettings):
         return self.data / "run"
 
     @property
+    def spill_dir(self) -> Path:
+        """For what a query cannot hold in memory."""
+        return self.run_dir / "spill"
+
+    @property
     def live_dir(self) -> Path:
         return self.run_dir / "live"
 

@@ -53,7 +53,7 @@ def everything(viewer: session.Viewer, since: datetime, until: datetime) -> None
     """All figures by subject."""
     found = {v.metric_id: v for v in queries.overview(viewer.reader(), viewer.scope, since, until)}
     for section, definitions in metrics.SECTIONS.items():
-        st.subheader(section, anchor=False)
+        st.subheader(formatting.plain(section), anchor=False)
         numbers(f"numbers_{section}", section, [found[m.metric_id] for m in definitions])
 
 
@@ -92,7 +92,7 @@ def over_time(viewer: session.Viewer, value: MetricValue, since: datetime, until
 def rows(viewer: session.Viewer, value: MetricValue, since: datetime, until: datetime) -> None:
     """The very rows, with a link to each call."""
     st.subheader("The rows behind it", anchor=False)
-    names = [n for n in SIDES if n != "Divided by" or value.denominator is not None]
+    names = ["Counted", "Left out"] if value.denominator is None else ["Counted", "Divided by", "Left out"]
     here = next((n for n in names if SIDES[n] == st.query_params.get("side")), names[0])
     side = st.segmented_control("Rows", names, default=here, key="side", required=True) or here
     cursor = st.query_params.get("cursor") if side == here else None

@@ -72,6 +72,8 @@ def findings(path: Path, source: str | None = None) -> list[str]:
         if name in FORBIDDEN:
             out.append(f"{place} is not used here at all")
         texts = list(node.args) if name not in LABEL_ONLY else node.args[:1]
+        if name == "page_link":
+            texts = texts[1:]  # the first is the page
         texts += [
             k.value
             for k in node.keywords
