@@ -7,6 +7,7 @@ nothing of it, and the next round takes up exactly there.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from ingest.tables import Table
 from pbx_core.clock import Clock
 from pbx_core.errors import Unavailable
 
+FEW_ROWS = 20_000
 # Names of tables cannot be bound as parameters; {table} is replaced by a name from ingest.tables, {bound} by a column
 # of its key, nothing else.
 _KNOWN = """
@@ -85,6 +87,7 @@ class Writer:
             backlog = source.gather(self._offsets, batch) or backlog
         if not batch.offsets:
             return Round(0, 0, backlog, None, False)
+        self.con.execute(f"SET threads={_threads(batch)}")
         with transaction(self.con):
             rows = self._load(batch)
             rejects = self._put_rejects(batch.rejects)
@@ -200,6 +203,12 @@ def _calls(batch: Batch) -> list[tuple[str, str]]:
         if event.type == "offer_ended":
             found.add((event.tenant_id, event.call_id))
     return [key for key in found if key[1]]
+
+
+def _threads(batch: Batch) -> int:
+    """More than one only cost on few rows: a round with three calls takes a third less processor time with one."""
+    few = batch.size < FEW_ROWS and not batch.bulk
+    return 1 if few else max(1, os.cpu_count() or 1)
 
 
 def _for(text: str, table: Table, key: tuple[str, ...], bound: str) -> str:

@@ -1,10 +1,9 @@
-"""The operational database on a real PostgreSQL: the same tests as on SQLite, a whole system with a real call, and a
-server that dies."""
+"""The operational database on a real PostgreSQL: the same tests as on SQLite, and a server that dies. Any other test
+runs on it with CALLBENCH_TEST_POSTGRES=1."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.support import postgres
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
-SAME = ("test_migrations", "test_jobs", "test_job_turns", "test_bindings", "test_models")
+SAME = ("test_migrations", "test_jobs", "test_bindings")
 
 pytestmark = pytest.mark.skipif(
     postgres.programs() is None, reason="PostgreSQL is not installed (tests/support/install-tools.sh does it)"
@@ -45,15 +44,9 @@ def again(tmp_path: Path, *tests: str) -> str:
     return done.stdout
 
 
-def test_jobs_bindings_models_and_migrations_are_the_same(tmp_path: Path) -> None:
+def test_jobs_bindings_and_migrations_are_the_same(tmp_path: Path) -> None:
     said = again(tmp_path, *(f"tests/unit/store/{name}.py" for name in SAME))
     assert "skipped" not in said
-
-
-@pytest.mark.peers
-@pytest.mark.skipif(not shutil.which("baresip"), reason="baresip is not installed (apt-get install baresip-core)")
-def test_a_call_from_two_phones_to_the_review_page(tmp_path: Path) -> None:
-    assert "1 passed" in again(tmp_path, "tests/e2e/test_a_call_from_two_phones.py")
 
 
 def test_what_was_committed_survives_the_servers_death_and_work_goes_on(shared: Settings) -> None:
