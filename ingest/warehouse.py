@@ -110,6 +110,8 @@ def attach(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_o
     con.execute("SET temp_directory=?", [str(settings.spill_dir)])  # else what does not fit goes where we were started
     with suppress(duckdb.InvalidInputException):  # refused in a notebook, where no bar is drawn anyway
         con.execute("SET enable_progress_bar=false")  # it would write to stdout on a slow machine
+    if settings.query_threads and read_only:
+        con.execute("SET threads=?", [settings.query_threads])
     con.execute("SET memory_limit=?", [READER_MEMORY if read_only else WRITER_MEMORY])
     options = f"DATA_PATH {_quoted(f'{settings.lake_dir}/')}, META_BUSY_TIMEOUT {int(busy_timeout_ms)}"
     if read_only:

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
 
     # warehouse and speech
     ingest_interval_s: float = Field(default=1.0, description="pause between ingest rounds")
+    query_threads: int = Field(
+        default=1, ge=0, description="processors that one question to the warehouse may use; 0: all"
+    )
     maintenance_interval_s: float = Field(default=60.0, description="pause between warehouse maintenance rounds")
     transcribers: int = Field(default=1, description="transcription processes, one thread each")
     model_dir: Path | None = Field(default=None, description="CTranslate2 Whisper directory; none: packaged weights")

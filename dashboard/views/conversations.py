@@ -127,7 +127,7 @@ def listed(viewer: session.Viewer, since: datetime, until: datetime) -> None:
 def why(detail: conversations.ConversationDetail) -> None:
     """The rule and the facts by which it held."""
     with st.container(border=True, gap="xsmall", key="why"):
-        st.subheader(formatting.plain(f"Why: {NAMES[detail.rule.gives]}"), anchor=False)
+        st.subheader(f"Why: {formatting.plain(NAMES[detail.rule.gives])}", anchor=False)
         st.text(detail.rule.words)
         for fact in detail.evidence:
             st.text(f"• {fact.says}")
