@@ -14,7 +14,7 @@ demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 
 
 # Three processes, a file never split between them: most of the time goes into waiting for phones.
 test: setup test-tools  ## every test
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 setup: $(VENV)/.ready
 

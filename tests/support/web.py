@@ -24,3 +24,13 @@ def sign_in(client: TestClient, email: str, password: str, target: str = "/") ->
 def csrf(client: TestClient) -> dict[str, str]:
     """The CSRF header of the session."""
     return {"X-CSRF-Token": client.get("/api/me").json()["csrf"]}
+
+
+def listed(client: TestClient, **params: str) -> list[dict[str, Any]]:
+    """All pages of the list of calls."""
+    out, cursor = [], ""
+    while cursor is not None:
+        page = client.get("/api/calls", params={"limit": 3, **params, **({"cursor": cursor} if cursor else {})}).json()
+        out += page["calls"]
+        cursor = page["next_cursor"]
+    return out

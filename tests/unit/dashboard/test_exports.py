@@ -23,19 +23,9 @@ from analytics.export.frozen import Stopped
 from analytics.queries import conversations
 from dashboard.web import exporting
 from pbx_core.store import directory, sessions
-from tests.support.web import csrf
+from tests.support.web import csrf, listed
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def listed(client, **params: str) -> list[dict[str, Any]]:
-    """All pages of the list of calls."""
-    out, cursor = [], ""
-    while cursor is not None:
-        page = client.get("/api/calls", params={"limit": 3, **params, **({"cursor": cursor} if cursor else {})}).json()
-        out += page["calls"]
-        cursor = page["next_cursor"]
-    return out
 
 
 def cells(client, **params: str) -> list[dict[str, str]]:
