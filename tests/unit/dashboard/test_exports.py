@@ -9,7 +9,6 @@ import io
 import json
 import zipfile
 from datetime import UTC, datetime
-from typing import Any
 
 import duckdb
 import openpyxl
