@@ -17,6 +17,7 @@ from dashboard import theme
 from dashboard.web import context as web_context
 from dashboard.web import routes
 from dashboard.web.context import Context
+from dashboard.web.front import Front
 from dashboard.web.middleware import USER_HEADERS, BodyLimit, Identity, SecurityHeaders
 from dashboard.web.packed import Packed
 from pbx_core.errors import Unavailable
@@ -55,6 +56,7 @@ def doors(context: Context) -> list[Middleware]:
         Middleware(Identity, context=context),
         Middleware(routes.OwnRoutes, own=routes.build(context)),
         Middleware(Packed, context=context),
+        Middleware(Front),
     ]
 
 

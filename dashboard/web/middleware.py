@@ -11,17 +11,16 @@ import hashlib
 import re
 import time
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import anyio.to_thread
-import streamlit
 from google.protobuf.message import DecodeError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
+from dashboard.web import front
 from dashboard.web.context import Context
 from pbx_core.serving import refused_body, with_headers
 from pbx_core.store import sessions
@@ -67,12 +66,11 @@ class SecurityHeaders:
 
 
 def page_policy() -> str:
-    """The policy of Streamlit's pages. Components of version 2 arrive as blob: modules; its styles are inline; its
-    index.html carries one inline script, allowed by its hash. Nothing may be fetched from elsewhere."""
-    index = (Path(streamlit.__file__).parent / "static" / "index.html").read_text()
+    """The policy of Streamlit's pages. Components of version 2 arrive as blob: modules; its styles are inline; the
+    document's own scripts are allowed by their hashes. Nothing may be fetched from elsewhere."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-        for text in re.findall(r"<script>(.*?)</script>", index, re.S)
+        for text in re.findall(r"<script>(.*?)</script>", front.document(), re.S)
     )
     return "; ".join(
         (

@@ -60,7 +60,7 @@ def test_health_and_the_form_are_open_and_tell_nothing(browser) -> None:
 def test_identity_headers_of_the_client_are_dropped(browser) -> None:
     forged = {"X-Callbench-Session": "f" * 64, "x-callbench-person": "root"}
     assert browser().get("/", headers=forged).status_code == 401
-    seen = browser("agent@acme.test").get("/", headers=forged).json()["headers"]
+    seen = browser("agent@acme.test").get("/elsewhere", headers=forged).json()["headers"]
     values = [v for k, v in seen if k.startswith("x-callbench")]
     assert len(values) == 1 and values[0] != "f" * 64
 
