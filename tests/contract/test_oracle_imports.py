@@ -1,5 +1,5 @@
-"""The same days of one office as Asterisk, FreePBX, FreeSWITCH and MikoPBX log them: imported, they are the same
-conversations, as far as each log can know.
+"""The same days of one office as Asterisk (records, channel events), FreePBX, FreeSWITCH and MikoPBX log them:
+imported, they are the same conversations, as far as each log can know.
 
 What no log keeps is taken out of the truth (tests/support/offices/seen.py); what a single format lacks stands beside it
 here. ORACLE_SEED=n asks other days.
@@ -24,7 +24,7 @@ from pbx_core.errors import InputError
 from pbx_core.settings import Settings
 from pbx_core.store import engine
 from tests.support import lake
-from tests.support.offices import asterisk, draw, freepbx, freeswitch, loading, mikopbx, people, seen, truth
+from tests.support.offices import asterisk, cel, draw, freepbx, freeswitch, loading, mikopbx, people, seen, truth
 from tests.support.offices.calls import Wait
 from tests.support.offices.truth import Truth
 
@@ -48,6 +48,16 @@ def _freepbx(folder: Path, plan: draw.Plan) -> None:
 
 def _freepbx_alone(folder: Path, plan: draw.Plan) -> None:
     (folder / "cdr.csv").write_text(freepbx.report(asterisk.logged(plan.calls), plan.office.zone))
+
+
+def _events(folder: Path, plan: draw.Plan) -> None:
+    (folder / "Master.csv").write_text(cel.master(cel.events(plan.calls)))
+
+
+def _events_beside_records(folder: Path, plan: draw.Plan) -> None:
+    """The table of FreePBX, whose seconds are whole, with Asterisk's own files."""
+    asterisk.write(folder, plan.calls, 21, ZONE)
+    cel.table(folder / "cel.sqlite", cel.events(plan.calls), ZONE)
 
 
 def _mikopbx(folder: Path, plan: draw.Plan) -> None:
@@ -90,6 +100,9 @@ LOGS = {
     "asterisk-18": Log(_asterisk(18, ZONE), strays=True),
     "freepbx": Log(_freepbx),
     "freepbx-alone": Log(_freepbx_alone, (*CLASSED, "answered_by", "voicemail"), blind=_sent_away),
+    # events alone do not tell why a queue was left, but by hanging up
+    "cel": Log(_events, timed=lambda _: True, menus=True, results={"key": "overflow"}),
+    "cel-beside-all": Log(_events_beside_records, timed=lambda _: True, menus=True),
     "mikopbx": Log(
         _mikopbx,
         timed=lambda _: True,

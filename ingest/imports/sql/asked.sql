@@ -33,4 +33,8 @@ UPDATE told SET queue_result = CASE WHEN taken_at IS NOT NULL THEN 'answered' WH
     queue_wait_s = epoch(coalesce(taken_at, ended_at) - started_at)
 FROM left_queue
 WHERE told.story = left_queue.story AND told.ord = left_queue.ord AND told.unique_id = left_queue.unique_id
-    AND told.queue <> ''
+    AND told.queue <> '';
+
+-- Where a queue_log tells of the queue it knows better than the channel's events how a visit ended.
+UPDATE told SET queue_result = NULL, queue_wait_s = NULL
+WHERE $system = 'asterisk' AND kind IS NULL AND queue_result <> '' AND story IN (SELECT story FROM told WHERE kind = 'queue')

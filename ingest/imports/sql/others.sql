@@ -13,4 +13,16 @@ CREATE OR REPLACE TEMP TABLE made_wanted AS
            any_value(coalesce(nullif(c.answered_by, ''), c.callee_number)) AS callee_number, bool_or(t.talked) AS talked
     FROM told AS t JOIN known AS k USING (story) JOIN made_call AS c USING (call_id)
     WHERE t.recording <> '' OR t.unique_id <> ''
+    GROUP BY ALL;
+
+-- Channel events (rank 30) take the place of a call record's legs; the recording that it names is still the call's.
+INSERT INTO made_wanted BY NAME
+    SELECT k.call_id, c.started_at, min(r.answered_at) AS answered_at, coalesce(r.unique_id, '') AS unique_id,
+           any_value(k.story) AS story, '' AS peer_unique_id, r.recording, any_value(c.caller_number) AS caller_number,
+           any_value(coalesce(nullif(c.answered_by, ''), c.callee_number)) AS callee_number, false AS talked
+    FROM (SELECT DISTINCT story FROM told WHERE $system = 'asterisk' AND kind IS NULL AND rank >= 30000000)
+    JOIN raw_leg AS r ON coalesce(nullif(r.linked_id, ''), r.unique_id) = story
+    JOIN known AS k USING (story) JOIN made_call AS c USING (call_id)
+    WHERE r.kind IS NULL AND r.recording <> ''
+        AND r.recording NOT IN (SELECT recording FROM told WHERE recording <> '')
     GROUP BY ALL

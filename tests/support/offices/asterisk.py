@@ -154,7 +154,7 @@ class _Teller:
     def _ring(self, step: Ring) -> None:
         numbers = [n for n, _ in step.results]
         self.app = "Dial"
-        self.data = "&".join(f"PJSIP/{_dialled(n)}" for n in numbers) + ",20"
+        self.data = "&".join(f"PJSIP/{dialled(n)}" for n in numbers) + ",20"
         self._rung(step.at_s, step.until_s, step.results, step.taken_by)
         if step.pickup:
             own = self._row(step.taken_by, step.until_s, step.until_s, "ANSWERED")
@@ -255,7 +255,8 @@ class _Teller:
             self.logged.rows.append(replace(row, answered_s=max(self.up, self.begin)))
 
 
-def _dialled(number: str) -> str:
+def dialled(number: str) -> str:
+    """How a number stands in a dial string."""
     return number if number in people.EXTENSIONS else f"{number}@{people.TRUNK}"
 
 

@@ -16,6 +16,8 @@ from ingest.imports import formats
 from ingest.imports.raw import RAW_LEG
 from pbx_core.errors import InputError
 from tests.support import foreign_logs as foreign
+from tests.support.offices import cel, draw, people
+from tests.support.offices.calls import Call
 
 TRIES = 8  # damaged copies of each file
 
@@ -32,8 +34,14 @@ def _database(path: Path, table: str, row: Callable[[int], dict[str, object]]) -
     return foreign.table_file(path, table, [row(i) for i in range(200)]).read_bytes()
 
 
+def _calls() -> list[Call]:
+    office = people.Office("acme", "Europe/Berlin", "t")
+    return draw.plan(office, 3, people_outside=4, grain_s=1.0, plain=True).calls
+
+
 MAKE: dict[str, Callable[[Path], bytes]] = {
     "queue_log": lambda p: b"100000340|C.1|s|NONE|ENTERQUEUE||1|1\n100000355|C.1|s|A|CONNECT|15|X.1|4\n" * 20,
+    "cel.csv": lambda p: cel.master(cel.events(_calls())).encode(),
     "Master.csv": lambda p: "\n".join(foreign.freeswitch_line(i) for i in range(40)).encode(),
     "a.json": lambda p: json.dumps(foreign.freeswitch_record(1)).encode(),
     "a.xml": lambda p: foreign.freeswitch_xml(foreign.freeswitch_record(1)).encode(),
