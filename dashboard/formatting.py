@@ -22,6 +22,12 @@ def plain(text: str) -> str:
     return _MARKUP.sub(r"\\\1", _UNSAFE.sub(" ", text)[:LABEL_CHARS_MAX])
 
 
+def party(number: str, names: dict[str, str]) -> str:
+    """Maria (101): with the tenant's own name for a number; for places that read no markup."""
+    name = _UNSAFE.sub(" ", names.get(number, "")).strip()[:LABEL_CHARS_MAX]
+    return f"{name} ({number})" if name and name != number else number
+
+
 def number(value: float | None, unit: str) -> str:
     """A figure with its unit: share 0..1 as per cent, seconds as h:mm:ss or s, MOS and scales with two digits, rates
     and levels with one, else a count."""
@@ -47,7 +53,8 @@ def made_of(value: MetricValue) -> str:
     above, below = metrics.says(value.metric_id)
     if value.denominator is None:
         return f"Total: {_total(value.numerator, *above)}"
-    return f"Numerator: {_total(value.numerator, *above)}\nDenominator: {_total(value.denominator, *below)}"
+    made = f"Numerator: {_total(value.numerator, *above)}\nDenominator: {_total(value.denominator, *below)}"
+    return f"{made}\nA percentile, {value.resolution}" if value.resolution else made
 
 
 def _total(value: float | None, name: str, says: str) -> str:

@@ -15,7 +15,7 @@ from analytics.conversations import rules
 from analytics.conversations.rules import ConversationClass
 from analytics.queries import conversations
 from dashboard import downloads, formatting, period, player, session
-from dashboard.web import filters
+from dashboard.web import api, filters
 from pbx_core.errors import InputError
 
 PAGE_ROWS = 50
@@ -31,7 +31,16 @@ NAMES = {
     ConversationClass.REACHED: "Reached",
     ConversationClass.NOT_REACHED: "Not reached",
 }
+DIRECTIONS = {
+    "inbound": "From outside",
+    "outbound": "To outside",
+    "internal": "Internal",
+    "callback": "Called back",
+    "informing": "Informed by us",
+    "click": "Placed by a program",
+}
 WITHHELD = "Number withheld"
+AMONG_US = "Among ourselves"
 
 
 def put(name: str, value: str | None) -> None:
@@ -72,7 +81,7 @@ def who(row: Any) -> str:
     """The other side."""
     if row.outside_number:
         return str(row.outside_number)
-    return WITHHELD if row.direction == "inbound" else "Among ourselves"
+    return WITHHELD if row.direction == "inbound" else AMONG_US
 
 
 def moment(at: Any, viewer: session.Viewer) -> str:
@@ -80,10 +89,11 @@ def moment(at: Any, viewer: session.Viewer) -> str:
     return "" if pd.isna(at) else f"{pd.Timestamp(at).tz_convert(viewer.zone):%d %b %Y %H:%M:%S}"
 
 
-def line(row: Any, viewer: session.Viewer) -> dict[str, Any]:
+def line(row: Any, viewer: session.Viewer, names: dict[str, str]) -> dict[str, Any]:
     """A row of the list."""
     cells = [
-        moment(row.started_at, viewer), NAMES[row.class_], who(row), row.direction, row.answered_by, str(row.calls),
+        moment(row.started_at, viewer), NAMES[row.class_], who(row), DIRECTIONS.get(row.direction, row.direction),
+        formatting.party(row.answered_by, names), str(row.calls),
         formatting.seconds(row.wait_s), formatting.seconds(row.talk_s) if row.talk_s else "", row.queue,
         "later" if row.recovered_by else "",
     ]  # fmt: skip
@@ -112,7 +122,8 @@ def listed(viewer: session.Viewer, since: datetime, until: datetime) -> None:
             st.text("Choose a longer period, or take a filter away.")
         return
     heads = ["Began", "Became", "With", "Direction", "Talked", "Calls", "Waited", "Talk", "Queue", "Made good"]
-    rows = [line(r, viewer) for r in frame.rename(columns={"class": "class_"}).itertuples()]
+    names = api.names(viewer.context, viewer.session)
+    rows = [line(r, viewer, names) for r in frame.rename(columns={"class": "class_"}).itertuples()]
     opened = player.linked("conversations", "Conversations", heads, rows)
     with st.container(horizontal=True, horizontal_alignment="center"):
         if params.get("cursor"):
@@ -138,11 +149,13 @@ def story(detail: conversations.ConversationDetail, viewer: session.Viewer) -> N
     """Every call, and why it belongs here."""
     st.subheader("Its calls", anchor=False)
     heads = ["Began", "From", "To", "Taken by", "What happened", "Talked", "Why it belongs here"]
+    names = api.names(viewer.context, viewer.session)
     rows = []
     for c in detail.calls.itertuples():
         what = c.cause if not c.queue else f"{c.cause}; queue {c.queue}: {c.queue_result}"
         cells = [
-            moment(c.started_at, viewer), c.caller_number, c.callee_number, c.answered_by,
+            moment(c.started_at, viewer),
+            *(formatting.party(number, names) for number in (c.caller_number, c.callee_number, c.answered_by)),
             "message left" if c.voicemail else what, formatting.seconds(c.talk_s) if c.talk_s else "",
             rules.ROLES[c.role],
         ]  # fmt: skip
@@ -179,12 +192,14 @@ def opened(viewer: session.Viewer, conversation_id: str) -> None:
         st.text("It may belong to others, or a later call has joined it to another one.")
         return
     row = detail.row
-    other = row["outside_number"] or (WITHHELD if row["direction"] == "inbound" else "Among ourselves")
+    other = row["outside_number"] or (WITHHELD if row["direction"] == "inbound" else AMONG_US)
     st.subheader(formatting.plain(str(other)), anchor=False)
-    agents = ", ".join(json.loads(row["agents"])) or "nobody"
+    names = api.names(viewer.context, viewer.session)
+    agents = ", ".join(formatting.party(agent, names) for agent in json.loads(row["agents"])) or "nobody"
     st.text(
-        f"{row['direction']}, {moment(row['started_at'], viewer)} to {moment(row['ended_at'], viewer)}. "
-        f"Talked: {agents}. Waited {formatting.seconds(row['wait_s'])}, talked {formatting.seconds(row['talk_s'])}."
+        f"{DIRECTIONS.get(row['direction'], row['direction'])}, {moment(row['started_at'], viewer)} to "
+        f"{moment(row['ended_at'], viewer)}. Talked: {agents}. "
+        f"Waited {formatting.seconds(row['wait_s'])}, talked {formatting.seconds(row['talk_s'])}."
     )
     why(detail)
     story(detail, viewer)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Callable
+
 import streamlit as st
 
 from analytics.health.types import Check, Health, Level, Source
-from dashboard import formatting, session
+from dashboard import formatting, player, session
 from dashboard.web import health
 
 OVERALL = {
@@ -35,23 +36,27 @@ def shown(check: Check) -> None:
 
 
 def table(found: Health, viewer: session.Viewer) -> None:
-    """Where the rows come from."""
-
-    def row(s: Source) -> dict[str, object]:
-        return {
-            "From": f"Import {s.part}" if s.source == "import" else s.part,
-            "Rows": s.loaded,
-            "Lines read": s.lines,
-            "Refused": s.rejected,
-            "Repeated": s.repeated,
-            "Newest": formatting.moment(s.newest_at, viewer.zone) if s.newest_at else "",
-        }
-
+    """Where the rows come from; columns that no source knows are left out."""
+    columns: dict[str, Callable[[Source], str | None]] = {
+        "Rows": lambda s: formatting.number(s.loaded, ""),
+        "Lines read": lambda s: None if s.lines is None else formatting.number(s.lines, ""),
+        "Refused": lambda s: None if s.rejected is None else formatting.number(s.rejected, ""),
+        "Repeated": lambda s: None if s.repeated is None else formatting.number(s.repeated, ""),
+        "Newest": lambda s: formatting.moment(s.newest_at, viewer.zone) if s.newest_at else None,
+    }
     if not found.sources:
         return
     st.subheader("Where the rows come from", anchor=False)
-    frame = pd.DataFrame([row(s) for s in found.sources])
-    st.dataframe(frame.dropna(axis="columns", how="all"), hide_index=True, width="stretch")
+    known = {head: cell for head, cell in columns.items() if any(cell(s) is not None for s in found.sources)}
+    rows = [
+        {
+            "href": None,
+            "key": None,
+            "cells": [f"Import {s.part}" if s.source == "import" else s.part, *(c(s) or "" for c in known.values())],
+        }
+        for s in found.sources
+    ]
+    player.linked("sources", "Where the rows come from", ["From", *known], rows)
     if any(s.repeated is not None for s in found.sources):
         st.text("Refused: lines that could not be read. Repeated: lines that said what was known; they count once.")
 

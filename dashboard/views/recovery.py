@@ -11,7 +11,7 @@ import streamlit as st
 
 from analytics import queries
 from analytics.conversations.rules import RECOVERY_DAYS
-from analytics.queries import conversations
+from analytics.queries import lost
 from dashboard import formatting, period, player, session
 
 FIGURES = ("recovery_rate", "recovery_rate_any", "recovery_p50", "recovery_p95")
@@ -49,8 +49,8 @@ def figures(viewer: session.Viewer, since: datetime, until: datetime) -> None:
 def waiting(viewer: session.Viewer, since: datetime, until: datetime) -> None:
     """Whom to call now: the longest waiting first; the number calls."""
     st.subheader("Still waiting", anchor=False)
-    frame = conversations.waiting(viewer.reader(), viewer.scope, since, until, SHOWN_MAX)
-    hidden = conversations.withheld(viewer.reader(), viewer.scope, since, until)
+    frame, following = lost.waiting(viewer.reader(), viewer.scope, since, until, limit=SHOWN_MAX)
+    hidden = lost.withheld(viewer.reader(), viewer.scope, since, until)
     if frame.empty:
         st.text("Nobody: with every caller who was lost in this period somebody has talked since.")
     else:
@@ -66,9 +66,9 @@ def waiting(viewer: session.Viewer, since: datetime, until: datetime) -> None:
             }
             for r in frame.rename(columns={"class": "class_"}).itertuples()
         ]  # fmt: skip
-        heads = ["Call", "Lost", "Waits since", "Tried", "Last time", "Queue", "Called"]
+        heads = ["Number", "Lost", "Waiting for", "Tried", "Last time", "Queue", "Called"]
         player.linked("waiting", "Still waiting", heads, rows)
-        if len(frame) == SHOWN_MAX:
+        if following:
             st.text(f"The first {SHOWN_MAX} are shown; choose a shorter period for the others.")
     if hidden:
         one = "1 caller hid his number and cannot be called back."
@@ -78,11 +78,11 @@ def waiting(viewer: session.Viewer, since: datetime, until: datetime) -> None:
 def made_good(viewer: session.Viewer, since: datetime, until: datetime) -> None:
     """Who was talked with, by whom, how fast."""
     st.subheader("Made good", anchor=False)
-    frame = conversations.recovered(viewer.reader(), viewer.scope, since, until, SHOWN_MAX)
+    frame, following = lost.recovered(viewer.reader(), viewer.scope, since, until, limit=SHOWN_MAX)
     if frame.empty:
         st.text("None in this period.")
         return
-    agents = conversations.recovered_by_agent(viewer.reader(), viewer.scope, since, until)
+    agents = lost.recovered_by_agent(viewer.reader(), viewer.scope, since, until)
     rows = [
         {
             "href": None,
@@ -92,7 +92,7 @@ def made_good(viewer: session.Viewer, since: datetime, until: datetime) -> None:
         for a in agents.itertuples()
     ]
     player.linked("agents", "Made good, by agent", ["Who talked", "Callers", "Half within", "95 of 100 within"], rows)
-    st.text("These times are exact; the figures above are kept in steps of 5 minutes, rounded down.")
+    st.text("These times are exact; those of the figures above may be 2.5 % off.")
     rows = [
         {
             "href": story(r.conversation_id),
@@ -105,6 +105,8 @@ def made_good(viewer: session.Viewer, since: datetime, until: datetime) -> None:
         for r in frame.rename(columns={"class": "class_"}).itertuples()
     ]  # fmt: skip
     player.linked("recovered", "Made good", ["Number", "Lost", "Was", "After", "Who talked", "How"], rows)
+    if following:
+        st.text(f"The last {SHOWN_MAX} are shown; choose a shorter period for the others.")
 
 
 def content() -> None:

@@ -10,6 +10,7 @@ import { Words } from "./words.js";
 const CALLS_MS = 2000;
 const WORDS_MS = 1000;
 const LOOK_MS = 10_000; // the server forgets a look after 30 s
+const WORDLESS = new Set(["off", "private", "hidden", "waiting", "not_recorded"]); // states in which a look would be refused
 const STATES = {
   routing: "Finding the way", ringing: "Ringing", talking: "Talking", menu: "In a menu", announcement: "Announcement", waiting: "Waiting",
   voicemail: "Leaving a message", mailbox: "In the mailbox", conference: "Conference", joining: "Joining", parked: "Parked", ending: "Ending",
@@ -98,7 +99,11 @@ class Page {
     if (!callId || this.words.over) return;
     try {
       const found = await this.#get(`/api/live/${callId}?key=${encodeURIComponent(this.words.key)}&after=${this.words.after}`);
-      if (callId === this.callId && !this.closed) this.words.show(found, this.names);
+      if (callId !== this.callId || this.closed) return;
+      this.words.show(found, this.names);
+      const heard = this.heard;
+      this.heard = !WORDLESS.has(found.state);
+      if (this.heard && !heard) this.#again("look", LOOK_MS, () => this.#look());
     } catch (error) {
       if (callId !== this.callId || this.closed) return;
       if (error instanceof Refused && error.status === 404) this.words.ended(callId);
@@ -108,7 +113,7 @@ class Page {
 
   async #look() {
     const callId = this.callId;
-    if (!callId || this.words.over) return;
+    if (!callId || this.words.over || !this.heard) return;
     try {
       await write("POST", `/api/live/${callId}/look`);
     } catch {
@@ -121,7 +126,6 @@ class Page {
     try {
       await write("POST", `/api/live/${callId}/transcription`, { body: { on } });
       await this.#fetchWords();
-      if (on) await this.#look();
     } catch (error) {
       if (callId === this.callId) this.words.say(error.message);
     }
@@ -177,10 +181,10 @@ class Page {
     this.columns.classList.toggle("reading", !!callId);
     if (callId === known) return;
     this.words.clear();
+    this.heard = false;
     history.replaceState(history.state, "", callId ? `/live?call=${callId}` : "/live");
     this.#draw();
     if (!callId) return;
-    this.#again("look", LOOK_MS, () => this.#look());
     this.#again("read", WORDS_MS, () => this.#fetchWords());
     this.words.node.scrollIntoView?.({ block: "nearest" });
   }
