@@ -44,17 +44,23 @@ BASE = fill(
 """,
     LINKS=", ".join(_LINKS),
 )
+# A repeat is a caller from outside after somebody talked with him, whoever called then; that we call him is none. So
+# of a number only callers and talks are put in order, and nearly always the neighbour is the one that is looked for.
 NEIGHBOUR = fill(
     """
     CREATE OR REPLACE TEMP TABLE cv_neighbour AS
+    WITH ordered AS (
+        SELECT tenant_id, conversation_id, started_at, direction = 'inbound' AS came, answered_at IS NOT NULL AS talked,
+               lag(CASE WHEN answered_at IS NOT NULL THEN {ONE} END IGNORE NULLS) OVER w AS talk,
+               lead(CASE WHEN direction = 'inbound' THEN {ONE} END IGNORE NULLS) OVER w AS caller
+        FROM cv_base WHERE outside_number <> '' AND (direction = 'inbound' OR answered_at IS NOT NULL)
+        WINDOW w AS (PARTITION BY tenant_id, outside_number ORDER BY started_at, conversation_id))
     SELECT tenant_id, conversation_id,
-           CASE WHEN lag(started_at) OVER w >= started_at - INTERVAL {REPEAT_DAYS} DAY
-                THEN lag(conversation_id) OVER w END AS repeat_of,
-           CASE WHEN lead(started_at) OVER w <= started_at + INTERVAL {REPEAT_DAYS} DAY
-                THEN lead(conversation_id) OVER w END AS repeated_by
-    FROM cv_base WHERE outside_number <> ''
-    WINDOW w AS (PARTITION BY tenant_id, outside_number ORDER BY started_at, conversation_id)
+           CASE WHEN came AND talk.at >= started_at - INTERVAL {REPEAT_DAYS} DAY THEN talk.id END AS repeat_of,
+           CASE WHEN talked AND caller.at <= started_at + INTERVAL {REPEAT_DAYS} DAY THEN caller.id END AS repeated_by
+    FROM ordered
 """,
+    ONE="{'at': started_at, 'id': conversation_id}",
     REPEAT_DAYS=REPEAT_DAYS,
 )
 TALK = """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-DEFINITION_VERSION = "conversation-1"
+DEFINITION_VERSION = "conversation-2"
 
 # What belongs together.
 REPEAT_WINDOW_S = 300  # who calls again so soon after an attempt in which nobody talked goes on with it
@@ -18,7 +18,7 @@ ATTEMPT_S_MAX = 3_600  # an attempt that lasted longer is no beginning of anothe
 ATTEMPTS_MAX = 20  # who calls more often without a pause is a machine: each further call stands for itself
 STORY_HOURS = 48  # a call names the story it belongs to; one that began longer ago is over
 # What belongs to the same person.
-REPEAT_DAYS = 7  # a later conversation of the same number is a repeat of the earlier one
+REPEAT_DAYS = 7  # who calls again so soon after somebody talked with him is a repeat caller
 RECOVERY_DAYS = 14  # a lost caller counts as recovered when somebody talks with him within these days
 # Figures within the facts.
 DOOR_S = 1  # who left a queue sooner, full or empty, was refused at its door

@@ -7,7 +7,7 @@ means a new version.
 
 from __future__ import annotations
 
-from analytics.metrics import calls, lines, queues, stories, talk
+from analytics.metrics import agents, calls, lines, queues, stories, talk
 from analytics.metrics.totals import BY_NAME, MEASURE
 from analytics.metrics.types import Grain, How, MetricDefinition, MetricValue, Rollup, evaluate
 
@@ -27,7 +27,7 @@ __all__ = [
 SECTIONS: dict[str, tuple[MetricDefinition, ...]] = {
     "Calls": calls.METRICS,
     "Conversations": stories.METRICS,
-    "Queues and agents": queues.METRICS,
+    "Queues and agents": (*queues.METRICS, *agents.METRICS),
     "Lines": lines.METRICS,
     "Recordings and speech": talk.METRICS,
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from analytics.metrics.totals import CALLBACK_TALK_S
 from analytics.metrics.types import Grain, MetricDefinition, Rollup
 
 NO_CALLS = "no calls in this period"
 NO_ANSWERED = "no answered calls in this period"
+NO_CALLBACKS = "no queue called anybody back in this period"
 NO_SEIZED = "no calls to outside over a trunk in this period"
 _NOT_SEIZED = "calls from outside and between extensions, calls without a trunk"
 _NOT_RUNG = f"{_NOT_SEIZED}; calls that neither rang nor were answered; calls that a program placed"
@@ -102,5 +104,20 @@ METRICS: tuple[MetricDefinition, ...] = (
         "of UTC; where the period begins or ends within an hour, what lies outside is cut off.",
         NO_CALLS, grain=Grain.HOUR, parameters=(("longest call", "24 h"),), source="canon 70", rollup=Rollup.MAX,
         variants=("peak_calls",),
+    ),
+    MetricDefinition(
+        "callback_success_rate", "1", "Call-backs that succeeded", "share", "callbacks_talked", "callbacks",
+        "all other calls; call-backs that an agent dialled himself",
+        f"Call-backs out of a queue in which customer and agent were together for more than {CALLBACK_TALK_S} s / "
+        "call-backs out of a queue; each further try counts.",
+        NO_CALLBACKS, parameters=(("together", f"more than {CALLBACK_TALK_S} s"),),
+        source="canon 39, CallPage (over requests)", variants=("callback_unanswered_rate",),
+    ),
+    MetricDefinition(
+        "callback_unanswered_rate", "1", "Call-backs that the customer did not answer", "share",
+        "callbacks_unanswered", "callbacks", "all other calls; call-backs that an agent dialled himself",
+        "Call-backs out of a queue that the customer did not answer / call-backs out of a queue; each further try "
+        "counts.",
+        NO_CALLBACKS, source="canon 40, Ringostat (over requests)", variants=("callback_success_rate",),
     ),
 )  # fmt: skip

@@ -24,6 +24,7 @@ _OF_CALL = """c.tenant_id, c.started_at, c.call_id, c.direction, coalesce(c.queu
 _SPAN = "BETWEEN (SELECT coalesce(min(call_id), '') FROM c) AND (SELECT coalesce(max(call_id), '') FROM c)"
 
 # far_…: of the number outside that was called. A call that a program placed is answered by our own phone first.
+# both_s: of a call that the system placed, from the moment in which its second side answered.
 _CALL = """
     SELECT {call}, c.call_id AS row_id, {agent} AS agent, c.disposition, c.cause, c.ringing_at, c.setup_s, c.wait_s,
            c.talk_s, c.hold_s, c.bill_s, c.voicemail, coalesce(c.transferred, '') AS transferred, c.aborted,
@@ -35,12 +36,13 @@ _CALL = """
                 ELSE c.disposition = 'answered' END AS far_answered,
            CASE WHEN c.direction = 'click'
                 THEN coalesce(ceil(greatest(0, epoch(c.ended_at) - epoch(far.answered_at))), 0)
-                ELSE c.bill_s END AS far_bill_s
+                ELSE c.bill_s END AS far_bill_s,
+           epoch(c.ended_at) - epoch(far.answered_at) AS both_s
     FROM c LEFT JOIN (SELECT tenant_id, call_id, recording_id FROM lk.main.recording WHERE call_id {span}) AS r
       ON r.tenant_id = c.tenant_id AND r.call_id = c.call_id AND r.recording_id = c.recording_id
     LEFT JOIN (
         SELECT tenant_id, call_id, min(answered_at) AS answered_at FROM lk.main.leg
-        WHERE call_id {span} AND call_id IN (SELECT call_id FROM c WHERE direction = 'click')
+        WHERE call_id {span} AND call_id IN (SELECT call_id FROM c WHERE direction IN ('click', 'callback'))
           AND party = 'callee' AND answered_at IS NOT NULL
         GROUP BY tenant_id, call_id
     ) AS far ON far.tenant_id = c.tenant_id AND far.call_id = c.call_id

@@ -33,6 +33,12 @@ METRICS: tuple[MetricDefinition, ...] = (
         NO_MOS, Grain.LEG, source="canon 68, 69", variants=("mos_mean", "mos_freeswitch_mean"),
     ),
     MetricDefinition(
+        "r_factor_mean", "1", "R factor, simple formula", "R", "r_simple_sum", "mos_simple_legs",
+        f"{_NO_MEDIA}; packets that came too late count as heard",
+        "Mean of the legs' R (0 to 100), as in MOS by the simple formula.", NO_MOS, Grain.LEG, source="canon 68",
+        variants=("mos_simple_mean",),
+    ),
+    MetricDefinition(
         "mos_freeswitch_mean", "1", "MOS as FreeSWITCH computes it", "MOS", "mos_sum", "mos_legs", _NO_MEDIA,
         "R = 100 (received - flaws) / received with a penalty that grows with consecutive flaws, no delay.", NO_MOS,
         Grain.LEG, source="canon section 4, switch_rtp.c do_mos", rollup=Rollup.NONE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analytics.conversations.rules import DOOR_S
 from analytics.metrics.totals import SERVICE_S, SHORT_S
 from analytics.metrics.types import Grain, MetricDefinition, Rollup
 
@@ -105,6 +106,9 @@ METRICS: tuple[MetricDefinition, ...] = (
     _count("queue_overflowed", "Sent on", "queue_overflowed",
            "Calls that left because they had waited the queue's longest wait, or because too many waited.",
            "canon 19"),
+    _count("queue_full", "Refused at the door", "queue_full",
+           f"Those of the calls sent on that left the queue within {DOOR_S} s: it was full when they came.",
+           "canon 19, Wazo saturated"),
     _count("queue_empty", "Nobody logged in", "queue_empty", "Calls sent on because no agent was logged in.",
            "canon 19"),
     _count("queue_callback", "Asked for a call-back", "queue_callback",

@@ -40,6 +40,9 @@ def over_hours(total: Total) -> str:
 
 def bin_of(measure: Measure) -> str:
     """The number of the bin into which a row falls. A hair is added: 4.3 / 0.1 is a little less than 43."""
+    if measure.growth:
+        value = f"greatest(1, least({measure.value}, {measure.top}) / {measure.width})"
+        return f"CAST(floor(ln({value}) / ln({measure.growth}) + 1e-9) AS BIGINT)"
     return f"CAST(floor(least({measure.value}, {measure.top}) / {measure.width} + 1e-9) AS BIGINT)"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analytics.metrics.totals import RECOVERY_H
+from analytics.conversations.rules import RECOVERY_DAYS, REPEAT_DAYS
+from analytics.metrics.totals import RECOVERY_H, TARGET_TALK_S
 from analytics.metrics.types import Grain, MetricDefinition, Rollup
 
 NO_INBOUND = "nobody called from outside in this period"
@@ -77,33 +78,45 @@ METRICS: tuple[MetricDefinition, ...] = (
         Grain.CONVERSATION, source="canon 33", variants=("recovery_rate", "recovery_rate_numbers"),
     ),
     MetricDefinition(
-        "recovery_p50", "1", "Time until made good, half", "s", "recovery_bins", None,
+        "recovery_p50", "2", "Time until made good, half", "s", "recovery_bins", None,
         "conversations that were not made good",
-        "Half of those made good were so sooner than this, from their end to the first talk; in steps of 5 min, more "
-        "than 7 days count as 7.",
-        "nothing was made good", Grain.CONVERSATION, (("quantile", "0.5"), ("step", "5 min")), "canon 34",
+        "Half of those made good were so within about this time, from their end to the first talk; it errs by 2.5 % at "
+        f"most. Looked for within {RECOVERY_DAYS} days.",
+        "nothing was made good", Grain.CONVERSATION, (("quantile", "0.5"), ("step", "5 %")), "canon 34",
         Rollup.HISTOGRAM, ("recovery_p95",), 0.5,
     ),
     MetricDefinition(
-        "recovery_p95", "1", "Time until made good, 95 of 100", "s", "recovery_bins", None,
+        "recovery_p95", "2", "Time until made good, 95 of 100", "s", "recovery_bins", None,
         "conversations that were not made good",
-        "95 of 100 of those made good were so sooner than this, from their end to the first talk; in steps of 5 min, "
-        "more than 7 days count as 7.",
-        "nothing was made good", Grain.CONVERSATION, (("quantile", "0.95"), ("step", "5 min")), "canon 34",
+        "95 of 100 of those made good were so within about this time, from their end to the first talk; it errs by "
+        f"2.5 % at most. Looked for within {RECOVERY_DAYS} days.",
+        "nothing was made good", Grain.CONVERSATION, (("quantile", "0.95"), ("step", "5 %")), "canon 34",
         Rollup.HISTOGRAM, ("recovery_p50",), 0.95,
     ),
     MetricDefinition(
-        "first_contact_resolution", "1", "Settled at once", "share", "first_settled", "first_talked",
-        f"{_OUTSIDE}; numbers that called before within 7 days; conversations in which nobody talked; without a number",
-        "FCR (proxy): first conversations from outside in which somebody talked, with no further one of that number "
-        "within 7 days / all such. Of the last 7 days not all is known yet.",
-        "nobody called for the first time in this period", Grain.CONVERSATION, (("repeat", "7 days"),),
-        "canon 23, ccmath; Ringostat",
+        "first_contact_resolution", "2", "Settled at once", "share", "first_settled", "first_talked",
+        f"{_OUTSIDE}; numbers with which somebody had talked within {REPEAT_DAYS} days; conversations in which nobody "
+        "talked; without a number",
+        "FCR (proxy): first conversations from outside in which somebody talked, after which that number did not call "
+        f"us again within {REPEAT_DAYS} days / all such. That we call them is no repeat. Of the last {REPEAT_DAYS} "
+        "days not all is known yet.",
+        "nobody talked for the first time with a caller in this period", Grain.CONVERSATION,
+        (("repeat", f"{REPEAT_DAYS} days"),), "canon 23, ccmath; Ringostat", variants=("repeat_rate",),
     ),
     MetricDefinition(
-        "repeat_rate", "1", "Repeat callers", "share", "repeats", "inbound", _OUTSIDE,
-        "Conversations from outside whose number had called within 7 days before / all from outside.", NO_INBOUND,
-        Grain.CONVERSATION, (("repeat", "7 days"),), "canon 23",
+        "repeat_rate", "2", "Repeat callers", "share", "repeats", "inbound", _OUTSIDE,
+        f"Conversations from outside with whose number somebody had talked within {REPEAT_DAYS} days before, whoever "
+        "called / all from outside.", NO_INBOUND, Grain.CONVERSATION, (("repeat", f"{REPEAT_DAYS} days"),), "canon 23",
+        variants=("first_contact_resolution",),
+    ),
+    MetricDefinition(
+        "target_conversations", "1", "First calls with substance", "conversations", "target", None,
+        f"{_OUTSIDE}; numbers with which somebody had talked within {REPEAT_DAYS} days; without a number",
+        f"Proper calls: from outside, at least {TARGET_TALK_S} s of talk, and nobody had talked with that number "
+        f"within {REPEAT_DAYS} days.",
+        grain=Grain.CONVERSATION,
+        parameters=(("talk", f"at least {TARGET_TALK_S} s"), ("first", f"in {REPEAT_DAYS} days")),
+        source="canon 41, Ringostat (first of a sale)",
     ),
     MetricDefinition(
         "attempts_mean", "1", "Attempts", "times", "attempts", "inbound", _OUTSIDE,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from analytics.conversations.rules import DOOR_S
+from analytics.metrics import shifts
 from analytics.metrics.types import Grain, How, Measure, Total
 
 SERVICE_S = 20  # an answer within is in time: the usual 80 % in 20 s
 SHORT_S = 5  # who leaves a queue sooner has not waited
 POOR_MOS = 3.6  # below, many listeners are dissatisfied (ITU-T G.107 Annex B)
 RECOVERY_H = 24  # a missed caller should be spoken to within
+CALLBACK_TALK_S = 10  # a call-back in which both talked longer has succeeded
+TARGET_TALK_S = 30  # a first call that lasted so long was about something
 
 # Calls that took a trunk of ours, to somebody outside: attempts in the sense of E.411
 _SEIZED = "trunk_id <> '' AND direction <> 'inbound' AND direction <> 'internal'"
@@ -56,6 +60,11 @@ _CALL = (
     Total("post_dial_s", Grain.CALL, "seconds from dialling to ringing or answer", _RANG_OUTSIDE, "setup_s"),
     Total("post_dial_calls", Grain.CALL, "such calls that rang or were answered", _RANG_OUTSIDE),
     Total("destinations", Grain.CALL, "different numbers called outside", _SEIZED, "far_number", How.DISTINCT),
+    Total("callbacks", Grain.CALL, "call-backs that a queue made", "direction = 'callback'"),
+    Total("callbacks_unanswered", Grain.CALL, "of which the customer did not answer",
+          "direction = 'callback' AND NOT far_answered"),
+    Total("callbacks_talked", Grain.CALL, f"of which customer and agent had more than {CALLBACK_TALK_S} s together",
+          f"direction = 'callback' AND far_answered AND both_s > {CALLBACK_TALK_S}"),
 )  # fmt: skip
 
 _IN_TIME = f"queue_result = 'answered' AND wait_s <= {SERVICE_S}"
@@ -70,6 +79,8 @@ _QUEUE = (
     Total("queue_callback", Grain.QUEUE_CALL, "callers who asked to be called back", "queue_result = 'callback'"),
     Total("queue_overflowed", Grain.QUEUE_CALL, "calls sent on: waited too long, or too many waited",
           "queue_result = 'overflow'"),
+    Total("queue_full", Grain.QUEUE_CALL, "of which at the door: too many waited",
+          f"queue_result = 'overflow' AND wait_s < {DOOR_S}"),
     Total("queue_empty", Grain.QUEUE_CALL, "calls sent on because no agent was logged in", "queue_result = 'empty'"),
     Total("queue_key", Grain.QUEUE_CALL, "callers who left by a key", "queue_result = 'key'"),
     Total("queue_in_time", Grain.QUEUE_CALL, f"answered within {SERVICE_S} s", _IN_TIME),
@@ -110,6 +121,7 @@ _LEG = (
     Total("mos_simple_sum", Grain.LEG, "sum of their MOS by the simple formula", _SIMPLE, MOS_SIMPLE),
     Total("mos_simple_below_3_6", Grain.LEG, f"dialogs under {POOR_MOS} by the simple formula",
           f"{_SIMPLE} AND {MOS_SIMPLE} < {POOR_MOS}"),
+    Total("r_simple_sum", Grain.LEG, "sum of their R by the simple formula", _SIMPLE, _R),
     Total("loss_legs", Grain.LEG, "dialogs whose loss is known", "loss_share IS NOT NULL"),
     Total("loss_sum", Grain.LEG, "sum of their loss", "loss_share IS NOT NULL", "loss_share"),
     Total("late_legs", Grain.LEG, "dialogs whose late packets are known", "late_share IS NOT NULL"),
@@ -239,7 +251,9 @@ _CONVERSATION = (
           f"{_TALKED} AND outside_number <> '' AND repeat_of = ''"),
     Total("first_settled", Grain.CONVERSATION, "of which no further one followed",
           f"{_TALKED} AND outside_number <> '' AND repeat_of = '' AND repeated_by = ''"),
-    Total("repeats", Grain.CONVERSATION, "conversations from outside whose number had called before",
+    Total("target", Grain.CONVERSATION, f"first conversations of a number with at least {TARGET_TALK_S} s of talk",
+          f"{_TALKED} AND outside_number <> '' AND repeat_of = '' AND talk_s >= {TARGET_TALK_S}"),
+    Total("repeats", Grain.CONVERSATION, "conversations from outside of a number with which somebody had talked",
           f"{_IN} AND repeat_of <> ''"),
 )  # fmt: skip
 
@@ -258,11 +272,12 @@ MEASURES: tuple[Measure, ...] = (
             "queue_result = 'abandoned'", "wait_s", 5, 3600),
     Measure("post_dial_bins", Grain.CALL, "seconds from dialling to ringing or answer",
             _RANG_OUTSIDE, "setup_s", 0.1, 30),
-    Measure("recovery_bins", Grain.CONVERSATION, "seconds until made good", _RECOVERED, "recovery_s", 300, 604800),
+    Measure("recovery_bins", Grain.CONVERSATION, "seconds until made good", _RECOVERED, "recovery_s", 1, 1_209_600,
+            growth=1.05),
     Measure("talk_bins", Grain.CALL, "seconds talked", "disposition = 'answered'", "talk_s", 30, 7200),
 )  # fmt: skip
 
 TOTALS: tuple[Total, ...] = (*_CALL, *_QUEUE, *_LEG, *_RECORDING, *_PARTY, *_CONVERSATION)
 
-BY_NAME: dict[str, Total] = {t.name: t for t in (*TOTALS, *PEAK)}
+BY_NAME: dict[str, Total] = {t.name: t for t in (*TOTALS, *PEAK, *shifts.TOTALS)}
 MEASURE: dict[str, Measure] = {m.name: m for m in MEASURES}

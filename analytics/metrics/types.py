@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -18,6 +18,7 @@ class Grain(StrEnum):
     RECORDING = "recording"
     PARTY = "party"
     HOUR = "hour"  # of a line: calls in progress at once
+    AGENT_TIME = "agent_time"  # a stretch in which an agent of a queue is in one state
 
 
 class How(StrEnum):
@@ -55,7 +56,8 @@ class Total:
 @dataclass(frozen=True)
 class Measure:
     """Values of the rows `where` holds, counted in bins of `width`; the bin's number is floor(value / width), values
-    above `top` fall into the last one."""
+    above `top` fall into the last one. With `growth` each bin ends so many times further than it begins, and the first
+    holds all up to `width` · growth."""
 
     name: str
     grain: Grain
@@ -64,6 +66,18 @@ class Measure:
     value: str
     width: float
     top: float
+    growth: float = 0.0
+
+    def edges(self, number: int) -> tuple[float, float]:
+        """Where a bin begins and ends."""
+        if self.growth:
+            low = 0.0 if number == 0 else self.width * self.growth**number
+            return low, self.width * self.growth ** (number + 1)
+        return round(number * self.width, 6), round((number + 1) * self.width, 6)
+
+    def says_of(self, number: int) -> float:
+        """The value that stands for a bin: its beginning, or with `growth` the middle by which one errs least."""
+        return self.width * self.growth ** (number + 0.5) if self.growth else self.edges(number)[0]
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,8 @@ class MetricDefinition:
 
 @dataclass(frozen=True)
 class MetricValue:
-    """A figure with everything needed to trust it. value is None exactly when `reason` says why."""
+    """A figure with everything needed to trust it. value is None exactly when `reason` says why. resolution: of a
+    percentile, between which limits the exact value lies."""
 
     metric_id: str
     version: str
@@ -110,6 +125,7 @@ class MetricValue:
     parameters: tuple[tuple[str, str], ...] = ()
     source: str = "ours"
     variants: tuple[str, ...] = ()
+    resolution: str = ""
 
 
 Bins = Mapping[int, float]  # number of a bin → rows in it
@@ -128,7 +144,7 @@ def evaluate(definition: MetricDefinition, totals: Mapping[str, float | None]) -
 
 
 def quantile(definition: MetricDefinition, measure: Measure, bins: Bins) -> MetricValue:
-    """The figure from a histogram: the lower edge of the bin that holds the row of rank ceil(quantile · rows).
+    """The figure from a histogram: what stands for the bin that holds the row of rank ceil(quantile · rows).
     numerator: rows up to that bin, denominator: all rows."""
     rows = sum(bins.values())
     if not rows or definition.quantile is None:
@@ -137,7 +153,10 @@ def quantile(definition: MetricDefinition, measure: Measure, bins: Bins) -> Metr
     for number in sorted(bins):
         seen += bins[number]
         if seen >= definition.quantile * rows - 1e-9:
-            return _value(definition, round(number * measure.width, 6), seen, rows, "")
+            low, high = measure.edges(number)
+            limits = f"{low:.6g} or more" if high > measure.top else f"from {low:.6g} to {high:.6g}"
+            found = _value(definition, round(measure.says_of(number), 6), seen, rows, "")
+            return replace(found, resolution=f"exactly: {limits} {definition.unit}")
     raise ValueError(f"quantile {definition.quantile} is not within 0..1")
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from analytics import metrics
+from analytics.metrics import shifts
 from analytics.metrics.facts import FACTS
 from analytics.metrics.totals import BY_NAME, MEASURE
 from analytics.metrics.types import Grain, How, MetricDefinition, Rollup
@@ -65,7 +66,8 @@ def rows_behind(
 ) -> tuple[pd.DataFrame, str | None]:
     """(rows, cursor of the next page or None), newest first: started_at (tz-aware UTC), call_id, row_id, direction,
     queue, agent, trunk_id, caller_number, callee_number, value (what the row adds). Of a figure over calls at once:
-    those of its first peak. InputError for unknown names and malformed cursors."""
+    those of its first peak; over agents' time: stretches (row_id agent/state/beginning, no call_id). InputError
+    for unknown names and malformed cursors."""
     if metric_id not in metrics.BY_ID:
         raise InputError(f"There is no figure {metric_id[:64]!r}.", error_id="bad_metric")
     if side not in SIDES or not 1 <= limit <= LIMIT_MAX:
@@ -91,7 +93,8 @@ def _sql(metric: MetricDefinition, side: str, ask: Asked) -> str:
         sql = _AT_PEAK.replace("{source}", IN_PROGRESS)
         return sql.replace("{condition}", condition if side != "excluded" else "false")
     where, value = _which(metric, side)
-    sql = _ROWS.replace("{source}", source(metric.grain)).replace("{facts}", FACTS[metric.grain])
+    facts = shifts.FACTS if metric.grain is Grain.AGENT_TIME else FACTS[metric.grain]
+    sql = _ROWS.replace("{source}", source(metric.grain)).replace("{facts}", facts)
     return sql.replace("{where}", where).replace("{value}", value).replace("{condition}", condition)
 
 

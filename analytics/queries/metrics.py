@@ -89,13 +89,13 @@ def distribution(
     *,
     where: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Columns key (None unless `by`), low (lower edge of the bin), n (rows); measure: one of the registry, as
+    """Columns key (None unless `by`), low (where the bin begins), n (rows); measure: one of the registry, as
     mos_bins."""
     if measure not in MEASURE:
         raise InputError(f"There is no measure {measure[:64]!r}.", error_id="bad_measure")
     found = binned.bins(reader, asked(scope, since, until, by, where), [measure])[measure]
-    width = MEASURE[measure].width
-    rows = [(key, round(b * width, 6), n) for key in sorted(found, key=str) for b, n in sorted(found[key].items())]
+    low = MEASURE[measure].edges
+    rows = [(key, low(b)[0], n) for key in sorted(found, key=str) for b, n in sorted(found[key].items())]
     return pd.DataFrame(rows, columns=["key", "low", "n"])
 
 
@@ -131,5 +131,8 @@ def _value(m: MetricDefinition, row: Mapping[str, float | None], bins: Mapping[i
 
 
 def _nothing(name: str) -> float | None:
-    """What a total without any row is."""
-    return 0.0 if name in BY_NAME and BY_NAME[name].how in (metrics.How.SUM, metrics.How.DISTINCT) else None
+    """What a total without any row is: of agents' time nothing is known then, else there was nothing."""
+    total = BY_NAME.get(name)
+    if total is None or total.grain is metrics.Grain.AGENT_TIME:
+        return None
+    return 0.0 if total.how in (metrics.How.SUM, metrics.How.DISTINCT) else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analytics.metrics import render
+from analytics.metrics import render, shifts
 from analytics.metrics.facts import DIMENSIONS, FACTS
 from analytics.metrics.totals import BY_NAME
 from analytics.metrics.types import Grain, How, Total
@@ -51,8 +51,12 @@ def totals(reader: Reader, ask: Asked, names: Sequence[str]) -> pd.DataFrame:
     lines = [t for t in wanted if t.grain is Grain.HOUR]
     if lines and {*ask.where, ask.by}.isdisjoint({*DIMENSIONS} - {"trunk_id"}):
         parts += _at_once(reader, ask, lines)
+    timed = [t for t in wanted if t.grain is Grain.AGENT_TIME]
+    if timed and {*ask.where, ask.by}.isdisjoint({*DIMENSIONS} - {"agent"}):
+        parts += _by_rows(reader, ask, timed)
     distinct = [t for t in wanted if t.how is How.DISTINCT]
-    plain = [t for t in wanted if t.grain is not Grain.HOUR and t.how is not How.DISTINCT]
+    kept = [t for t in wanted if t.grain not in (Grain.HOUR, Grain.AGENT_TIME)]
+    plain = [t for t in kept if t.how is not How.DISTINCT]
     cut = ask.cut
     hours = ask.hours() if cut is not None else None
     if cut is not None and hours is not None:
@@ -70,7 +74,8 @@ def _by_rows(reader: Reader, ask: Asked, wanted: Sequence[Total]) -> list[pd.Dat
     for grain in dict.fromkeys(t.grain for t in wanted):
         chosen = [t for t in wanted if t.grain is grain]
         sql = _filled(_ROWS, ask, "started_at", ", ".join(f"{render.over_rows(t)} AS {t.name}" for t in chosen))
-        sql = sql.replace("{source}", source(grain)).replace("{facts}", FACTS[grain])
+        facts = shifts.CUT_FACTS if grain is Grain.AGENT_TIME else FACTS[grain]
+        sql = sql.replace("{source}", source(grain)).replace("{facts}", facts)
         out.append(reader.frame(sql, ask.parameters))
     return out
 
@@ -103,7 +108,13 @@ def _at_once(reader: Reader, ask: Asked, wanted: Sequence[Total]) -> list[pd.Dat
 
 def source(grain: Grain) -> str:
     """The CTE that a grain's facts are built on."""
-    return CONVERSATIONS if grain is Grain.CONVERSATION else CALLS
+    match grain:
+        case Grain.CONVERSATION:
+            return CONVERSATIONS
+        case Grain.AGENT_TIME:
+            return shifts.SOURCE
+        case _:
+            return CALLS
 
 
 def _filled(sql: str, ask: Asked, at: str, totals_: str) -> str:

@@ -82,6 +82,7 @@ class Figure(Shape):
     numerator: float | None
     denominator: float | None
     reason: str | None
+    resolution: str = Field(description="of a percentile: between which limits the exact value lies; empty: exact")
     by: str | None
     series: list[Point] = Field(description="by what was asked; keys without rows are left out")
     rows: dict[str, str] = Field(description="numerator, denominator, excluded: where the very rows are")
@@ -92,7 +93,7 @@ class RowBehind(Shape):
 
     started_at: datetime
     call_id: str
-    row_id: str = Field(description="the call's, conversation's, leg's … by the figure's grain")
+    row_id: str = Field(description="the call's, conversation's, leg's … by the figure's grain; agent/state/ms: time")
     direction: str
     queue: str
     agent: str
@@ -229,6 +230,7 @@ def _figure(
         numerator=value.numerator,
         denominator=value.denominator,
         reason=value.reason,
+        resolution=value.resolution,
         by=asked.by,
         series=series,
         rows=links,

@@ -9,10 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from analytics import metrics, queries
-from analytics.metrics import MetricValue
+from analytics.metrics import Grain, MetricValue
 from dashboard import charts, formatting, period, player, session
 
 PAGE_ROWS = 25
+STATES = {"call": "In a call", "wrap_up": "Wrapping up", "idle": "Free", "paused": "Paused"}
 SIDES = {"Counted": "numerator", "Divided by": "denominator", "Left out": "excluded"}
 
 
@@ -103,8 +104,11 @@ def rows(viewer: session.Viewer, value: MetricValue, since: datetime, until: dat
     if frame.empty:
         st.text("None in this period.")
         return
-    heads = ["Started", "From", "To", "Queue", "Agent", "Adds"]
-    player.linked("rows", f"Rows: {side}", heads, [row(viewer, r) for r in frame.itertuples()])
+    if value.grain == Grain.AGENT_TIME:
+        heads, cells = ["Since", "Agent", "State", "For"], [stretch(viewer, r) for r in frame.itertuples()]
+    else:
+        heads, cells = ["Started", "From", "To", "Queue", "Agent", "Adds"], [row(viewer, r) for r in frame.itertuples()]
+    player.linked("rows", f"Rows: {side}", heads, cells)
     with st.container(horizontal=True, horizontal_alignment="center"):
         if cursor:
             st.button("Newest", on_click=turn, args=(None,))
@@ -117,6 +121,14 @@ def row(viewer: session.Viewer, r: object) -> dict[str, object]:
     at = pd.Timestamp(r.started_at).tz_convert(viewer.zone)
     cells = [f"{at:%d %b %Y %H:%M:%S}", r.caller_number, r.callee_number, r.queue, r.agent, f"{r.value:g}"]
     return {"href": f"/review?{urlencode({'call': r.call_id})}", "key": None, "cells": [str(c or "") for c in cells]}
+
+
+def stretch(viewer: session.Viewer, r: object) -> dict[str, object]:
+    """A part of an agent's time."""
+    at = pd.Timestamp(r.started_at).tz_convert(viewer.zone)
+    state = r.row_id.split("/")[1]
+    cells = [f"{at:%d %b %Y %H:%M:%S}", r.agent, STATES[state], formatting.seconds(r.value)]
+    return {"href": None, "key": None, "cells": cells}
 
 
 def turn(cursor: str | None) -> None:

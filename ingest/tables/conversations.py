@@ -37,8 +37,8 @@ CONVERSATION = Table(
         agents VARCHAR JSON list of our numbers that talked, in order
         mos_min DOUBLE lowest MOS of its legs
         hangup_party VARCHAR of its last call, transfers left out: caller, callee, system
-        repeat_of VARCHAR earlier inbound conversation of the same number within REPEAT_DAYS; empty when none
-        repeated_by VARCHAR next inbound conversation of the same number within REPEAT_DAYS; empty when none
+        repeat_of VARCHAR inbound: last conversation before in which somebody talked with that number, within REPEAT_DAYS; empty when none
+        repeated_by VARCHAR somebody talked: next inbound conversation of that number within REPEAT_DAYS; empty when none
         recovered_by VARCHAR nobody talked: later conversation with that number in which somebody did; empty when none
         recovered_at TIMESTAMPTZ when somebody talked there; null when none
         recovered_agent VARCHAR our number that talked there; empty when none

@@ -37,6 +37,9 @@ ROLLUP_HOUR = Table(
         billed_s DOUBLE billed seconds of such calls, each call rounded up
         post_dial_s DOUBLE seconds from dialling to ringing or answer
         post_dial_calls DOUBLE such calls that rang or were answered
+        callbacks DOUBLE call-backs that a queue made
+        callbacks_unanswered DOUBLE of which the customer did not answer
+        callbacks_talked DOUBLE of which customer and agent had more than 10 s together
         queue_offered DOUBLE calls that waited in a queue
         queue_answered DOUBLE calls that an agent answered
         queue_abandoned DOUBLE calls that hung up while waiting
@@ -44,6 +47,7 @@ ROLLUP_HOUR = Table(
         queue_not_short DOUBLE calls without those abandoned after less than 5 s
         queue_callback DOUBLE callers who asked to be called back
         queue_overflowed DOUBLE calls sent on: waited too long, or too many waited
+        queue_full DOUBLE of which at the door: too many waited
         queue_empty DOUBLE calls sent on because no agent was logged in
         queue_key DOUBLE callers who left by a key
         queue_in_time DOUBLE answered within 20 s
@@ -69,6 +73,7 @@ ROLLUP_HOUR = Table(
         mos_simple_legs DOUBLE dialogs with MOS, loss and jitter
         mos_simple_sum DOUBLE sum of their MOS by the simple formula
         mos_simple_below_3_6 DOUBLE dialogs under 3.6 by the simple formula
+        r_simple_sum DOUBLE sum of their R by the simple formula
         loss_legs DOUBLE dialogs whose loss is known
         loss_sum DOUBLE sum of their loss
         late_legs DOUBLE dialogs whose late packets are known
@@ -156,7 +161,8 @@ ROLLUP_HOUR = Table(
         recovered_in_time DOUBLE of which were made good within 24 h
         first_talked DOUBLE first conversations of a number in which somebody talked
         first_settled DOUBLE of which no further one followed
-        repeats DOUBLE conversations from outside whose number had called before
+        target DOUBLE first conversations of a number with at least 30 s of talk
+        repeats DOUBLE conversations from outside of a number with which somebody had talked
     """),
     month_of="hour",
 )

@@ -63,13 +63,33 @@ def test_every_figure_is_what_one_counts(world):
     for plan in world.plans:
         stories = truth.conversations(plan)
         for since, until in periods(plan):
-            true = metrics.values(plan.calls, stories, since, until)
+            true = metrics.values(plan.calls, stories, since, until, plan.shifts)
             said = world.said(plan, since, until)
             assert true.keys() <= said.keys()
             for name, pair in true.items():
                 if not same(said[name], pair):
                     wrong.append(f"{name} {plan.office.zone} {since} … {until}: said {said[name]}, true {pair}")
     assert not wrong, f"{len(wrong)} figures differ:\n" + "\n".join(wrong)
+
+
+def test_our_own_call_is_no_repeat_of_the_customers(world):
+    """Some who were heard at once were called by us afterwards: they count as settled."""
+    called_by_us = 0
+    for plan in world.plans:
+        since, until = periods(plan)[0]
+        stories = truth.conversations(plan)
+        for n, story in enumerate(stories):
+            first = story.direction == "inbound" and story.talked and story.outside and not story.repeat_of
+            later = [t for t in stories[n + 1 :] if t.outside == story.outside]
+            called_by_us += bool(first and later and all(t.direction != "inbound" for t in later))
+        (resolved, of) = world.said(plan, since, until)["first_contact_resolution"]
+        assert resolved == sum(
+            not any(t.direction == "inbound" and t.outside == s.outside for t in stories[n + 1 :])
+            for n, s in enumerate(stories)
+            if s.direction == "inbound" and s.talked and s.outside and not s.repeat_of
+        )
+        assert of is not None and resolved < of
+    assert called_by_us, "these days show no such case: choose another seed"
 
 
 def test_the_rows_behind_a_figure_are_as_many_as_it_counts(world):

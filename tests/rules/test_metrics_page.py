@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analytics import metrics
-from analytics.metrics import page, render
+from analytics.metrics import page, render, shifts
 from analytics.metrics.totals import BY_NAME, MEASURE, MEASURES
 from analytics.metrics.types import Rollup
 from ingest.tables.rollups import ROLLUP_HOUR
@@ -26,9 +26,8 @@ def test_the_table_of_hours_holds_every_total_that_hours_can_hold():
 
 def test_names_are_unique():
     assert len(metrics.BY_ID) == len(metrics.REGISTRY)
-    assert len(BY_NAME) == len(render.kept()) + sum(1 for t in BY_NAME.values() if t.how == "distinct") + len(
-        render.peaks()
-    )
+    asked_of_rows = (*(t for t in BY_NAME.values() if t.how == "distinct"), *render.peaks(), *shifts.TOTALS)
+    assert len(BY_NAME) == len(render.kept()) + len(asked_of_rows)
     assert len(MEASURE) == len(MEASURES)
 
 

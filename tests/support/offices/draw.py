@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from tests.support.offices import inbound, people
+from tests.support.offices import inbound, people, shifts
 from tests.support.offices.building import Line, later
 from tests.support.offices.calls import WITHHELD, Call
 
@@ -33,6 +33,7 @@ class Plan:
     since: datetime
     until: datetime
     stories: list[list[Call]] = field(default_factory=list)
+    shifts: list[shifts.Told] = field(default_factory=list)  # of the agents
 
     @property
     def calls(self) -> list[Call]:
@@ -55,6 +56,8 @@ def plan(
         _Life(made, rng, who, grain_s, plain).live()
     for _ in range(people_outside // 4):
         _among_ourselves(made, rng, grain_s)
+    if not plain:
+        made.shifts = shifts.drawn(made.calls, made.since, made.until, Random(f"shifts/{seed}/{office.zone}"))
     return made
 
 

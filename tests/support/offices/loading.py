@@ -32,14 +32,15 @@ def tenants(folder: Path, zones: Sequence[str]) -> tuple[Settings, list[people.O
 
 
 def load_ours(settings: Settings, plans: Sequence[draw.Plan], rounds: int, rng: Random) -> None:
-    """Write all calls, in any order and in so many rounds of ingest: what is derived may not depend on either."""
+    """Write all calls, in any order and in so many rounds of ingest: what is derived may not depend on either. What
+    agents did comes with the first."""
     told = [(plan.office, call) for plan in plans for call in plan.calls]
     rng.shuffle(told)
     size = -(-len(told) // rounds)
     for begin in range(0, len(told), size):
         for plan in plans:
             calls = [call for office, call in told[begin : begin + size] if office is plan.office]
-            ours.write(settings, SystemClock(), plan.office, calls)
+            ours.write(settings, SystemClock(), plan.office, calls, () if begin else plan.shifts)
         lake.ingest_once(settings, SystemClock())
 
 

@@ -7,16 +7,20 @@ Written from the words of docs and of each definition, never from its SQL. `valu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tests.support.offices import shifts
 from tests.support.offices.calls import Call, Ring, Talk, Transfer, Wait
 from tests.support.offices.truth import Truth
 
 SERVICE_S = 20.0
 SHORT_S = 5.0
 RECOVERY_S = 24 * 3600.0
+TARGET_S = 30.0
+CALLBACK_S = 10.0
+DOOR_S = 1.0
 LOST = ("missed", "abandoned", "voicemail", "out_of_hours")
 
 Pair = tuple[float, float | None]
@@ -46,8 +50,10 @@ def attempts(calls: Iterable[Call]) -> list[Attempt]:
     return out
 
 
-def values(calls: list[Call], stories: list[Truth], since: datetime, until: datetime) -> dict[str, Pair]:
-    """By metric_id."""
+def values(
+    calls: list[Call], stories: list[Truth], since: datetime, until: datetime, agents: Sequence[shifts.Told] = ()
+) -> dict[str, Pair]:
+    """By metric_id; agents: what they did."""
     tried = [a for a in attempts(calls) if since <= a.started_at < until]
     within = [c for c in calls if since <= c.started_at < until]
     told = [t for t in stories if since <= t.started_at < until]
@@ -55,7 +61,8 @@ def values(calls: list[Call], stories: list[Truth], since: datetime, until: date
         **_of_calls(tried),
         **_of_lines(within, tried, since, until),
         **_of_stories(told),
-        **_of_queues(within),
+        **_of_queues(within, shifts.wrap_ups(agents)),
+        **_of_agents(shifts.seconds(calls, agents, since, until)),
         **_of_offers(within),
         **_of_sound(within, tried),
     }
@@ -114,12 +121,16 @@ def _of_lines(within: list[Call], tried: list[Attempt], since: datetime, until: 
     seized = [c for c in within if c.direction in ("outbound", "callback", "click") and _to_outside(c) is not None]
     rings = [(c, r) for c in seized if (r := _to_outside(c)) is not None]
     answered = [(c, r) for c, r in rings if r.taken_by]
+    back = [c for c in seized if c.direction == "callback"]
+    together = [c for c in back if c.talks and c.ended_s - c.talks[0].at_s > CALLBACK_S]
     effective = [r for _, r in rings if {h for _, h in r.results} & {"answered", "busy", "no_answer", "cancelled"}]
     peak, busiest = _at_once(tried, since, until)
     return {
         "asr": (len(answered), len(seized)),
         "ner": (len(effective), len(seized)),
         "acd": (sum(math.ceil(round(c.ended_s - r.until_s, 3)) for c, r in answered), len(answered)),
+        "callback_success_rate": (len(together), len(back)),
+        "callback_unanswered_rate": (sum(not r.taken_by for c, r in rings if c.direction == "callback"), len(back)),
         "distinct_destinations": (len({c.outside for c in seized}), None),
         "peak_calls": (peak, None),
         "busiest_hour_erlang": (busiest, None),
@@ -178,13 +189,27 @@ def _of_stories(told: list[Truth]) -> dict[str, Pair]:
         "recovery_rate_numbers": (len({t.outside for t in in_time}), len({t.outside for t in lost})),
         "first_contact_resolution": (sum(not t.repeated_by for t in first), len(first)),
         "repeat_rate": (sum(bool(t.repeat_of) for t in came), len(came)),
+        "target_conversations": (sum(t.talk_s >= TARGET_S for t in first), None),
         "attempts_mean": (sum(t.attempts for t in came), len(came)),
         "conversation_wait_mean": (sum(t.wait_s for t in talked), len(talked)),
         "conversation_talk_mean": (sum(t.talk_s for t in spoken), len(spoken)),
     }
 
 
-def _of_queues(within: list[Call]) -> dict[str, Pair]:
+def _of_agents(spent: dict[str, float]) -> dict[str, Pair]:
+    """Of agents' time; nothing where nobody was logged in."""
+    if not spent:
+        return dict.fromkeys(("agent_logged_in_s", "occupancy", "utilization", "agent_paused_share"), (0.0, None))
+    ready = spent["call"] + spent["wrap_up"] + spent["idle"]
+    return {
+        "agent_logged_in_s": (ready + spent["paused"], None),
+        "occupancy": (spent["call"] + spent["wrap_up"], ready),
+        "utilization": (spent["call"], ready),
+        "agent_paused_share": (spent["paused"], ready + spent["paused"]),
+    }
+
+
+def _of_queues(within: list[Call], wrap_ups: dict[str, float]) -> dict[str, Pair]:
     """Of a call the last wait counts; call-backs are calls to a customer."""
     waits = [([s for s in c.steps if isinstance(s, Wait)], c) for c in within if c.direction != "callback"]
     last = [(found[-1], call) for found, call in waits if found]
@@ -199,6 +224,7 @@ def _of_queues(within: list[Call]) -> dict[str, Pair]:
     quick = those(lambda w: w.how == "answered" and w.wait_s <= SERVICE_S)
     done_quick = those(lambda w: w.how in ("answered", "abandoned") and w.wait_s <= SERVICE_S)
     talk = sum(c.ended_s - w.until_s for w, c in answered)
+    wrapped = sum(wrap_ups.get(c.call_id, 0.0) for _, c in answered)
     return {
         "queue_offered": (offered, None),
         "queue_answered": (len(answered), None),
@@ -215,11 +241,13 @@ def _of_queues(within: list[Call]) -> dict[str, Pair]:
         "queue_wait_max": (max((w.wait_s for w, _ in last), default=0.0), None),
         "average_excess": (sum(max(0.0, w.wait_s - SERVICE_S) for w, _ in last), offered),
         "queue_overflowed": (len(those(lambda w: w.how in ("overflow", "full"))), None),
+        "queue_full": (len(those(lambda w: w.how == "full" or (w.how == "overflow" and w.wait_s < DOOR_S))), None),
         "queue_empty": (0.0, None),
         "queue_callback": (len(those(lambda w: w.how == "callback")), None),
         "queue_key": (len(those(lambda w: w.how == "key")), None),
         "queue_talk_mean": (talk, len(answered)),
-        "aht": (talk, len(answered)),  # no wrap-up in these offices
+        "wrap_up_mean": (wrapped, len(answered)),
+        "aht": (talk + wrapped, len(answered)),
     }
 
 
@@ -242,6 +270,7 @@ def _of_sound(within: list[Call], tried: list[Attempt]) -> dict[str, Pair]:
         "mos_mean": (sum(scores), len(scores)),
         "share_mos_below_3_6": (sum(s < 3.6 for s in scores), len(scores)),
         "loss_mean": (sum(legs), len(legs)),
+        "r_factor_mean": (sum(93.2 - 12 / 40 - 250 * share for share in legs), len(legs)),  # 12 ms: 2 of jitter, 10
     }
 
 

@@ -22,7 +22,7 @@ from pbx_core.domain.nodes import Origin, Routed, Target, Wish
 from pbx_core.domain.records import Cdr, QueueEvent, RecordingRecord, to_json
 from pbx_core.feed import Journal
 from pbx_core.settings import Settings
-from tests.support.offices import people
+from tests.support.offices import people, shifts
 from tests.support.offices.calls import (
     Call,
     Menu,
@@ -73,8 +73,10 @@ def queue_events(office: people.Office, calls: Iterable[Call]) -> list[QueueEven
     return told
 
 
-def write(settings: Settings, clock: Clock, office: people.Office, calls: Iterable[Call]) -> None:
-    """Into journals, as a worker, the recorder and the supervisor do."""
+def write(
+    settings: Settings, clock: Clock, office: people.Office, calls: Iterable[Call], told: Iterable[shifts.Told] = ()
+) -> None:
+    """Into journals, as a worker, the recorder and the supervisor do; told: of agents."""
     worker, recorder = (Journal(settings.journal_dir, name, clock) for name in ("worker-0", "recorder"))
     calls = list(calls)
     for call in calls:
@@ -86,8 +88,8 @@ def write(settings: Settings, clock: Clock, office: people.Office, calls: Iterab
             worker.append("cdr", one.cdr.call_id, tenant, one.cdr, sync=False)
             for recording in one.recordings:
                 recorder.append("recording", recording.recording_id, tenant, recording, sync=False)
-    for told in queue_events(office, calls):
-        worker.append("queue_event", told.event_id, told.tenant_id, told, sync=False)
+    for event in (*queue_events(office, calls), *shifts.events(office.tenant_id, told)):
+        worker.append("queue_event", event.event_id, event.tenant_id, event, sync=False)
     for journal in (worker, recorder):
         journal.sync()
         journal.close()

@@ -6,7 +6,6 @@ words; nothing here is taken from the product.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -149,9 +148,15 @@ def _asked(call: Call) -> bool:
 
 
 def _repeats(same: Sequence[Truth]) -> None:
-    for earlier, later in itertools.pairwise(same):
-        if later.started_at - earlier.started_at <= timedelta(days=REPEAT_DAYS):
-            later.repeat_of, earlier.repeated_by = earlier.conversation_id, later.conversation_id
+    """Who was talked with, in either direction, and calls us again is a repeat caller; our own calls are none."""
+    week = timedelta(days=REPEAT_DAYS)
+    for n, one in enumerate(same):
+        before = next((t for t in reversed(same[:n]) if t.talked), None)
+        if one.direction == "inbound" and before and one.started_at - before.started_at <= week:
+            one.repeat_of = before.conversation_id
+        after = next((t for t in same[n + 1 :] if t.direction == "inbound"), None)
+        if one.talked and after and after.started_at - one.started_at <= week:
+            one.repeated_by = after.conversation_id
 
 
 def _recoveries(same: Sequence[Truth]) -> None:

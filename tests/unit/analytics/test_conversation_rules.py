@@ -109,6 +109,23 @@ def test_who_was_heard_and_calls_again_begins_anew(lake: DerivedLake):
     assert (first[2], second[1]) == (second[0], first[0])
 
 
+def test_a_repeat_is_a_caller_with_whom_somebody_had_talked_and_never_our_own_call(lake: DerivedLake):
+    ours = {"direction": "outbound", "talked": (5, 20)}
+    lake.put(
+        call("1", ANN, 0),  # in vain: who tries again later was not helped before
+        call("2", ANN, 1000, talked=TALK, by="101"),
+        call("3", ANN, 2000, **ours),
+        call("4", ANN, 3000, direction="outbound"),
+        call("5", ANN, 4000),
+        call("6", ANN, 5000 + 7 * 86400, talked=TALK, by="101"),  # more than 7 days after the last talk
+    )
+    found = lake.conversations("conversation_id, repeat_of, repeated_by")
+    ids = [row[0] for row in found]
+    assert [(ids.index(of) if of else None, ids.index(by) if by else None) for _, of, by in found] == [
+        (None, None), (None, 4), (None, 4), (None, None), (2, None), (None, None)
+    ]  # fmt: skip
+
+
 def test_a_talk_in_between_whoever_called_ends_the_window(lake: DerivedLake):
     lake.put(call("1", ANN, 0), call("2", ANN, 60, direction="outbound", talked=(5, 20)), call("3", ANN, 120))
     assert classes(lake) == ["abandoned", "reached", "abandoned"]

@@ -1,0 +1,97 @@
+"""Agents' time, in stretches of one state each, as SQL: out of log-ins, pauses and wrap-ups of queues and the legs of
+calls. Asked of the rows only: what is open goes on, so hours that were added up before would not stay true.
+
+Parameters: tenant_id, extension (null: everybody), since, until.
+"""
+
+from __future__ import annotations
+
+from analytics.metrics.types import Grain, Total
+
+LOGIN_DAYS = 31  # so far back log-ins are looked for: who logged in before, and never since, is not known to be there
+CALL_H = 24  # the same of calls and wrap-ups
+CUT_MIN = 15  # hours and days of every time zone begin at a multiple of it
+# An agent whose name is no number (of a foreign log) cannot be found among the calls, so it would look idle.
+_NUMBER = "[0-9*#+]{1,20}"
+
+_SOURCE = """
+    told AS (
+        SELECT queue, agent, occurred_at, event_id, type = 'pause' AS paused,
+               coalesce(last_value(CASE type WHEN 'login' THEN 1 WHEN 'logout' THEN 0 END IGNORE NULLS) OVER w, 0)
+                   AS here
+        FROM lk.main.queue_event
+        WHERE tenant_id = $tenant_id AND type IN ('login', 'logout', 'pause', 'unpause')
+          AND occurred_at >= $since - INTERVAL {login} DAY AND occurred_at < $until
+          AND ($extension IS NULL OR agent = $extension) AND regexp_full_match(agent, '{number}')
+        WINDOW w AS (PARTITION BY queue, agent ORDER BY occurred_at, event_id)),
+    agents AS (SELECT DISTINCT agent FROM told WHERE here = 1),
+    known AS (  -- who is still logged in was so until the last thing that is known
+        SELECT CASE WHEN EXISTS (FROM lk.main.call WHERE tenant_id = $tenant_id AND started_at >= $until)
+                      OR EXISTS (FROM lk.main.queue_event WHERE tenant_id = $tenant_id AND occurred_at >= $until)
+                    THEN $until
+                    ELSE least($until, greatest(
+                        (SELECT max(occurred_at) FROM lk.main.queue_event
+                         WHERE tenant_id = $tenant_id AND occurred_at >= $since AND occurred_at < $until),
+                        (SELECT max(ended_at) FROM lk.main.call
+                         WHERE tenant_id = $tenant_id AND started_at >= $since AND started_at < $until))) END AS till),
+    step AS (
+        SELECT agent, occurred_at AS moment, here - lag(here, 1, 0) OVER w AS here,
+               CASE WHEN paused THEN 0 ELSE here END - lag(CASE WHEN paused THEN 0 ELSE here END, 1, 0) OVER w AS free,
+               0 AS calls, 0 AS wraps
+        FROM told WINDOW w AS (PARTITION BY queue, agent ORDER BY occurred_at, event_id)
+        UNION ALL
+        SELECT number, unnest([answered_at, ended_at]), 0, 0, unnest([1, -1]), 0
+        FROM lk.main.leg SEMI JOIN agents ON agents.agent = leg.number
+        WHERE tenant_id = $tenant_id AND answered_at < ended_at AND ended_at > $since
+          AND started_at >= $since - INTERVAL {call} HOUR AND started_at < $until
+        UNION ALL
+        SELECT agent, unnest([occurred_at, occurred_at + to_milliseconds(CAST(1000 * s AS BIGINT))]), 0, 0, 0,
+               unnest([1, -1])
+        FROM (SELECT agent, occurred_at, TRY_CAST(reason AS DOUBLE) AS s FROM lk.main.queue_event
+              WHERE tenant_id = $tenant_id AND type = 'wrap_up'
+                AND occurred_at >= $since - INTERVAL {call} HOUR AND occurred_at < $until)
+        SEMI JOIN agents USING (agent)
+        WHERE s > 0),
+    turn AS (
+        SELECT agent, greatest(moment, $since) AS moment, sum(here) AS here, sum(free) AS free, sum(calls) AS calls,
+               sum(wraps) AS wraps
+        FROM step, known WHERE moment < till GROUP BY ALL
+        UNION ALL SELECT agent, till, 0, 0, 0, 0 FROM agents, known WHERE till > $since),
+    stretch AS (
+        SELECT agent, moment AS a, lead(moment) OVER w AS b, sum(here) OVER w AS queues,
+               CASE WHEN sum(calls) OVER w > 0 THEN 'call' WHEN sum(wraps) OVER w > 0 THEN 'wrap_up'
+                    WHEN sum(free) OVER w > 0 THEN 'idle' ELSE 'paused' END AS state
+        FROM turn WINDOW w AS (PARTITION BY agent ORDER BY moment)
+        QUALIFY queues > 0 AND a < b)
+"""
+SOURCE = _SOURCE.replace("{login}", str(LOGIN_DAYS)).replace("{call}", str(CALL_H)).replace("{number}", _NUMBER).strip()
+_FACTS = """
+    SELECT $tenant_id AS tenant_id, a AS started_at, '' AS call_id,
+           agent || '/' || state || '/' || epoch_ms(a) AS row_id, '' AS direction, '' AS queue, agent, '' AS trunk_id,
+           '' AS caller_number, '' AS callee_number, state, epoch(b) - epoch(a) AS seconds
+    FROM {stretches}
+"""
+FACTS = _FACTS.replace("{stretches}", "stretch")
+# The same, cut so that each row belongs to one hour.
+CUT_FACTS = _FACTS.replace(
+    "{stretches}",
+    """(
+        SELECT agent, state, greatest(a, quarter) AS a, least(b, quarter + INTERVAL {cut} MINUTE) AS b
+        FROM (SELECT *, unnest(generate_series(time_bucket(INTERVAL {cut} MINUTE, a), b - INTERVAL 1 MICROSECOND,
+                                               INTERVAL {cut} MINUTE)) AS quarter FROM stretch))
+""",
+).replace("{cut}", str(CUT_MIN))
+
+
+def _of(name: str, says: str, *states: str) -> Total:
+    among = ", ".join(f"'{state}'" for state in states)
+    return Total(name, Grain.AGENT_TIME, says, f"state IN ({among})" if states else "true", "seconds")
+
+
+TOTALS = (
+    _of("agent_in_s", "seconds logged in to a queue"),
+    _of("agent_paused_s", "of which paused in every queue, and not busy", "paused"),
+    _of("agent_call_s", "of which in calls, holds included", "call"),
+    _of("agent_busy_s", "of which in calls or wrapping up", "call", "wrap_up"),
+    _of("agent_ready_s", "of which in calls, wrapping up or free for a call", "call", "wrap_up", "idle"),
+)
