@@ -1,4 +1,4 @@
-"""Conversations: the list, one of them with its evidence and calls; lost callers: who waits, who was made good."""
+"""Conversations: the list, and one of them with its evidence and calls."""
 
 from __future__ import annotations
 
@@ -47,39 +47,6 @@ _CALLS = """
       AND k.started_at BETWEEN $since AND $until AND c.started_at BETWEEN $since AND $until
     ORDER BY c.started_at, c.call_id
 """
-# One line per number. Whoever was talked with after he was lost, however late, does not wait any more.
-_WAITING = f"""
-    WITH seen AS ({SEEN})
-    SELECT outside_number, min(started_at) AS lost_at, max(started_at) AS last_at, count(*) AS times,
-           sum(attempts)::BIGINT AS attempts, arg_max(conversation_id, started_at) AS conversation_id,
-           arg_max(class, started_at) AS class, arg_max(queue, started_at) AS queue, arg_max(did, started_at) AS did
-    FROM seen AS lost
-    WHERE list_contains($lost, class) AND direction = 'inbound' AND outside_number <> '' AND recovered_by = ''
-      AND NOT EXISTS (
-        SELECT 1 FROM lk.main.conversation AS later
-        WHERE later.tenant_id = $tenant_id AND later.outside_number = lost.outside_number
-          AND later.started_at >= $since AND later.answered_at >= lost.ended_at)
-    GROUP BY outside_number ORDER BY lost_at, outside_number LIMIT $n
-"""  # noqa: S608
-_RECOVERED = f"""
-    WITH seen AS ({SEEN})
-    SELECT lost.conversation_id, lost.started_at, lost.outside_number, lost.class, lost.queue, lost.recovered_by,
-           lost.recovered_at, lost.recovered_agent, lost.recovery_s, found.direction <> 'inbound' AS we_called
-    FROM seen AS lost JOIN lk.main.conversation AS found
-      ON found.tenant_id = $tenant_id AND found.conversation_id = lost.recovered_by AND found.started_at >= $since
-    WHERE lost.recovered_by <> ''
-    ORDER BY lost.recovered_at DESC, lost.conversation_id LIMIT $n
-"""  # noqa: S608
-_BY_AGENT = f"""
-    WITH seen AS ({SEEN})
-    SELECT recovered_agent AS agent, count(*) AS callers, quantile_cont(recovery_s, 0.5) AS p50_s,
-           quantile_cont(recovery_s, 0.95) AS p95_s
-    FROM seen WHERE recovered_by <> '' GROUP BY ALL ORDER BY callers DESC, agent LIMIT $n
-"""  # noqa: S608
-_WITHHELD = f"""
-    SELECT count(*) AS n FROM ({SEEN})
-    WHERE list_contains($lost, class) AND direction = 'inbound' AND outside_number = ''
-"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -122,7 +89,7 @@ def conversations(
         raise InputError(f"A number has at most {TEXT_CHARS_MAX} characters.", error_id="bad_filter")
     at = cursors.decode(cursor) if cursor else Cursor("older", END, "")
     values = {**period(scope, since, until), "kind": kind, "number": number or None}
-    frame = _frame(reader, _LIST, {**values, "from_at": at.started_at, "from_id": at.call_id, "n": _limit(limit) + 1})
+    frame = timed(reader, _LIST, {**values, "from_at": at.started_at, "from_id": at.call_id, "n": limited(limit) + 1})
     more = len(frame) > limit
     frame = frame.head(limit)
     if not more:
@@ -140,47 +107,18 @@ def conversation(reader: Reader, scope: Scope, conversation_id: str) -> Conversa
     (row,) = found
     around = {"since": row["started_at"], "until": row["ended_at"]}
     facts = tuple(Evidence(e["fact"], e["value"], e["says"], e["call_id"]) for e in json.loads(row["evidence"]))
-    return ConversationDetail(row, rules.BY_ID[row["rule"]], facts, _frame(reader, _CALLS, {**values, **around}))
+    return ConversationDetail(row, rules.BY_ID[row["rule"]], facts, timed(reader, _CALLS, {**values, **around}))
 
 
-def waiting(reader: Reader, scope: Scope, since: datetime, until: datetime, limit: int = 100) -> pd.DataFrame:
-    """Lost callers with whom nobody has talked since, one row per number, the longest waiting first: outside_number,
-    lost_at, last_at, times (conversations), attempts, conversation_id, class, queue, did (of the last one)."""
-    return _frame(reader, _WAITING, _asked(scope, since, until, limit))
-
-
-def recovered(reader: Reader, scope: Scope, since: datetime, until: datetime, limit: int = 100) -> pd.DataFrame:
-    """Lost callers with whom somebody talked later, the last first: conversation_id, started_at, outside_number, class,
-    queue, recovered_by, recovered_at, recovered_agent, recovery_s, we_called (else he called again himself)."""
-    return _frame(reader, _RECOVERED, _asked(scope, since, until, limit, lost=False))
-
-
-def recovered_by_agent(
-    reader: Reader, scope: Scope, since: datetime, until: datetime, limit: int = 100
-) -> pd.DataFrame:
-    """Columns agent, callers, p50_s, p95_s; who talked with most of the lost callers first."""
-    return _frame(reader, _BY_AGENT, _asked(scope, since, until, limit, lost=False))
-
-
-def withheld(reader: Reader, scope: Scope, since: datetime, until: datetime) -> int:
-    """Lost callers who hid their numbers: nobody can call them back."""
-    values = _asked(scope, since, until, 1)
-    values.pop("n")
-    return int(reader.rows(_WITHHELD, values)[0]["n"])
-
-
-def _asked(scope: Scope, since: datetime, until: datetime, limit: int, *, lost: bool = True) -> dict[str, Any]:
-    classes = {"lost": [str(c) for c in rules.TO_RECOVER]} if lost else {}
-    return {**period(scope, since, until), "n": _limit(limit), **classes}
-
-
-def _limit(limit: int) -> int:
+def limited(limit: int) -> int:
+    """How many rows a page holds; InputError when that is too much."""
     if not 1 <= limit <= LIMIT_MAX:
         raise InputError(f"A page holds 1 to {LIMIT_MAX} conversations.", error_id="bad_limit")
     return limit
 
 
-def _frame(reader: Reader, sql: str, values: dict[str, Any]) -> pd.DataFrame:
+def timed(reader: Reader, sql: str, values: dict[str, Any]) -> pd.DataFrame:
+    """The answer, its times tz-aware UTC."""
     frame = reader.frame(sql, values)
     for name in frame.columns:
         if name.endswith("_at"):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fastapi import FastAPI, params
 
-from dashboard.rest import calls, conversations, metrics, recordings
+from dashboard.rest import calls, conversations, lost, metrics, recordings
 from dashboard.web.context import Context
 from dashboard.web.media import Media
 from pbx_core.store.tokens import Right
@@ -18,7 +18,7 @@ def install(api: FastAPI, gate: Callable[[Right], params.Depends]) -> None:
     reading = Context(own.settings, own.db, own.clock)
     api.state.reading = reading
     api.state.media = Media(reading)
-    for router in (calls.router, conversations.router, recordings.about, metrics.router):
+    for router in (calls.router, conversations.router, lost.router, recordings.about, metrics.router):
         api.include_router(router, dependencies=[gate(Right.READ)])
     for router in (recordings.sound, recordings.words):
         api.include_router(router, dependencies=[gate(Right.LISTEN)])

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from analytics import queries
-from analytics.queries import Scope, conversations
+from analytics.queries import Scope, conversations, lost
 from pbx_core.errors import InputError
 from pbx_core.feed import Journal
 from tests.support import lake
@@ -84,29 +84,29 @@ def an_agent_sees_those_in_which_he_took_part(reader, scope):
     detail = conversations.conversation(reader, his, call_id("0", 0))
     assert detail is not None and list(detail.calls.mine) == [False, True]
     assert conversations.conversation(reader, his, call_id("2", 100)) is None
-    assert conversations.waiting(reader, his, *DAY).empty
+    assert lost.waiting(reader, his, *DAY)[0].empty
     nobody, _ = conversations.conversations(reader, replace(scope, extension="-"), *DAY)
     assert nobody.empty
 
 
 def lost_callers(reader, scope):
-    waits = conversations.waiting(reader, scope, *DAY)
+    waits, _ = lost.waiting(reader, scope, *DAY)
     assert list(waits.outside_number) == [EVA] and list(waits.times) == [2]
     assert list(waits["class"]) == ["voicemail"] and waits.lost_at[0] == START + timedelta(seconds=200)
-    good = conversations.recovered(reader, scope, *DAY)
+    good, _ = lost.recovered(reader, scope, *DAY)
     assert [(r.outside_number, r.recovered_agent, r.recovery_s, r.we_called) for r in good.itertuples()] == [
         (BEN, "102", 780.0, True)
     ]
-    agents = conversations.recovered_by_agent(reader, scope, *DAY)
+    agents = lost.recovered_by_agent(reader, scope, *DAY)
     assert [tuple(r) for r in agents.itertuples(index=False)] == [("102", 1, 780.0, 780.0)]
-    assert conversations.withheld(reader, scope, *DAY) == 1
+    assert lost.withheld(reader, scope, *DAY) == 1
 
 
 def nobody_sees_other_tenants(reader, other):
     frame, _ = conversations.conversations(reader, Scope(other), *DAY)
     assert list(frame["class"]) == ["abandoned", "answered"]
     assert conversations.conversation(reader, Scope(other), call_id("4", 200)) is None
-    assert list(conversations.waiting(reader, Scope(other), *DAY).outside_number) == [BEN]
+    assert list(lost.waiting(reader, Scope(other), *DAY)[0].outside_number) == [BEN]
 
 
 def hostile_questions(reader, scope):

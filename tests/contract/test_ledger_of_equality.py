@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import nbformat
@@ -55,6 +56,8 @@ class Office:
     settings: Settings
     db: sa.Engine
     tenant_id: str
+    other_id: str
+    stories: list[truth.Truth]  # of the days
     true: dict[str, float]
 
 
@@ -64,19 +67,24 @@ def midnight(day: object, after: int = 0) -> datetime:
     return at.to_pydatetime().replace(tzinfo=ZONE).astimezone(UTC)
 
 
+PERIOD = {"since": midnight(FIRST).isoformat(), "until": midnight(LAST, 1).isoformat()}
+
+
 @pytest.fixture(scope="module")
 def office(tmp_path_factory) -> Iterator[Office]:
     settings, (ours, theirs) = loading.tenants(tmp_path_factory.mktemp("ledger"), ["Europe/Berlin"] * 2)
     seed = next(n for n in range(100) if draw.plan(ours, n, people_outside=0).since == midnight(FIRST, 1))
     plans = [draw.plan(ours, seed, people_outside=34), draw.plan(theirs, seed + 1, people_outside=10)]
     loading.load_ours(settings, plans, 1, Random(3))
-    values = metrics.values(plans[0].calls, truth.conversations(plans[0]), midnight(FIRST), midnight(LAST, 1))
+    told = truth.conversations(plans[0])
+    values = metrics.values(plans[0].calls, told, midnight(FIRST), midnight(LAST, 1))
     true = {name: n if d is None else n / d for name, (n, d) in values.items() if name in TEN and d != 0}
     assert len(true) == 10
     assert len(set(true.values())) == 10, "figures that happen to be equal prove nothing"
     db = engine.connect(settings)
     directory.add_person(db, SystemClock(), ours.tenant_id, OWNER, "Ann", "owner", "correct horse owner")
-    yield Office(settings, db, ours.tenant_id, true)
+    stories = [t for t in told if midnight(FIRST) <= t.started_at < midnight(LAST, 1)]
+    yield Office(settings, db, ours.tenant_id, theirs.tenant_id, stories, true)
     db.dispose()
 
 
@@ -87,29 +95,90 @@ def token(office: Office) -> str:
     return sessions.open_session(office.db, SystemClock(), person.tenant_id, person.person_id).token
 
 
-def test_the_page_shows_what_is_true(office):
+def opened(office: Office, view: str) -> AppTest:
+    """A page as the owner sees it, of the days."""
     web_context.install(Context(office.settings, office.db, SystemClock()))
     page = AppTest.from_file(str(asgi.SCRIPT), default_timeout=60)
     page.user = {"session": sessions.digest(token(office))}
     page.run()
-    page.switch_page("views/metrics.py")
+    page.switch_page(view)
     page.query_params["from"], page.query_params["to"] = str(FIRST), str(LAST)
     page.run()
     assert not page.exception
-    tables = [json.loads(e.proto.json) for e in page.get("bidi_component") if "linked" in e.proto.component_name]
-    shown = {row["key"]: row["cells"][1] for table in tables for row in table["rows"]}
+    return page
+
+
+def tables(page: AppTest) -> dict[str, list[dict[str, Any]]]:
+    """The rows of its tables, by their keys."""
+    found = [e.proto for e in page.get("bidi_component") if "linked" in e.proto.component_name]
+    return {proto.id.rsplit("-", 1)[-1]: json.loads(proto.json)["rows"] for proto in found}
+
+
+def test_the_page_shows_what_is_true(office):
+    shown = {
+        row["key"]: row["cells"][1] for rows in tables(opened(office, "views/metrics.py")).values() for row in rows
+    }
     units = {m.metric_id: m.unit for m in registry.REGISTRY}
     assert {name: shown[name] for name in TEN} == {n: formatting.number(office.true[n], units[n]) for n in TEN}
 
 
-def test_the_api_says_what_is_true(office):
+def program(office: Office, text: str) -> TestClient:
+    """Something that asks with this token."""
     ask = functools.partial(control.ask, office.settings)
     context = ApiContext(office.settings, office.db, SystemClock(), ask, Doorman(office.settings, SystemClock()))
-    text = tokens.add(office.db, SystemClock(), office.tenant_id, "ledger", (tokens.Right.READ,))[1]
-    client = TestClient(build(context), base_url="https://api.test", headers={"Authorization": f"Bearer {text}"})
-    period = {"since": midnight(FIRST).isoformat(), "until": midnight(LAST, 1).isoformat()}
-    said = {name: client.get(f"/v1/metrics/{name}", params=period).json()["value"] for name in TEN}
+    return TestClient(build(context), base_url="https://api.test", headers={"Authorization": f"Bearer {text}"})
+
+
+@pytest.fixture(scope="module")
+def api(office) -> TestClient:
+    return program(office, tokens.add(office.db, SystemClock(), office.tenant_id, "ledger", (tokens.Right.READ,))[1])
+
+
+def test_the_api_says_what_is_true(office, api):
+    said = {name: api.get(f"/v1/metrics/{name}", params=PERIOD).json()["value"] for name in TEN}
     assert said == pytest.approx(office.true)
+
+
+def test_lost_callers_are_the_same_on_the_page_by_the_api_and_in_truth(office, api):
+    """Waiting ones by number, those made good by conversation, all of them by pages of two."""
+
+    def listed(path: str, name: str) -> list[dict[str, Any]]:
+        rows, cursor = [], None
+        while rows == [] or cursor:
+            page = {**PERIOD, "limit": 2, **({"cursor": cursor} if cursor else {})}
+            answer = api.get(f"/v1/lost-callers/{path}", params=page).json()
+            rows, cursor = rows + answer[name], answer["next_cursor"]
+        return rows
+
+    waiting, good = listed("waiting", "callers"), listed("recovered", "conversations")
+    lost = [t for t in office.stories if t.direction == "inbound" and t.klass in truth.TO_RECOVER]
+    made = [t for t in lost if t.recovered_by]
+    assert len(good) == len(made) > 2
+    assert {(g["conversation_id"], g["recovered_by"], g["recovered_agent"]) for g in good} == {
+        (t.conversation_id, t.recovered_by, t.recovered_agent) for t in made
+    }
+    vain = {t.outside for t in lost if t.outside and not t.recovered_by}
+    assert sorted(w["outside_number"] for w in waiting) == sorted(vain) and len(vain) > 2
+    withheld = api.get("/v1/lost-callers/waiting", params=PERIOD).json()["withheld"]
+    assert withheld == sum(not t.outside for t in lost)
+    agents = api.get("/v1/lost-callers/agents", params=PERIOD).json()["agents"]
+    assert sum(a["callers"] for a in agents) == len(made)
+    shown = tables(opened(office, "views/recovery.py"))
+    assert [row["cells"][0] for row in shown["waiting"]] == [w["outside_number"] for w in waiting]
+    assert [row["cells"][0] for row in shown["recovered"]] == [g["outside_number"] for g in good]
+    assert [row["cells"][:2] for row in shown["agents"]] == [[a["agent"], str(a["callers"])] for a in agents]
+
+
+def test_lost_callers_of_others_and_slips_of_the_pen(office, api):
+    theirs = tokens.add(office.db, SystemClock(), office.other_id, "theirs", (tokens.Right.READ,))[1]
+    mine = {g["conversation_id"] for g in api.get("/v1/lost-callers/recovered", params=PERIOD).json()["conversations"]}
+    client = program(office, theirs)
+    foreign = client.get("/v1/lost-callers/recovered", params=PERIOD).json()["conversations"]
+    assert mine and not mine & {g["conversation_id"] for g in foreign}
+    for path in ("waiting", "recovered"):
+        assert api.get(f"/v1/lost-callers/{path}", params={"untill": "2026-01-01"}).status_code == 422
+        assert api.get(f"/v1/lost-callers/{path}", params={"cursor": "nonsense"}).status_code == 400
+    assert program(office, "cb_wrong").get("/v1/lost-callers/agents").status_code == 401
 
 
 def test_a_notebook_says_what_is_true(office, monkeypatch):
