@@ -91,7 +91,7 @@ def migrate(settings: Settings) -> sa.Engine:
 
 
 def _sqlite(url: str) -> sa.Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = sa.create_engine(url, module=_library(), connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
 
     @sa.event.listens_for(engine, "connect")
     def _pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -102,6 +102,16 @@ def _sqlite(url: str) -> sa.Engine:
         cursor.close()
 
     return engine
+
+
+def _library() -> Any:
+    """SQLite as the package carries it. The system's is older than 3.51.3 nearly everywhere: with many processes its
+    checkpoints may take pages for written that are not, and rows are lost. Only where there is no wheel it is used."""
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:
+        from sqlite3 import dbapi2
+    return dbapi2
 
 
 def _postgresql(url: str) -> sa.Engine:

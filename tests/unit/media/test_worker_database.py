@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pbx_core.domain.records import Disposition
 from pbx_core.media import guide
 from pbx_core.media.arrivals import ADVICE_S_MAX
 from pbx_core.store import presence
+from pbx_core.store.engine import open_engine
 from pbx_core.store.schema import live_call
 from tests.support.stage import Stage
 from tests.support.waiting import until
@@ -25,13 +25,12 @@ from tests.support.waiting import until
 @contextmanager
 def locked(stage: Stage) -> Iterator[None]:
     """Another process holds the database for itself: nobody writes."""
-    connection = sqlite3.connect(stage.settings.data / "callbench.sqlite", isolation_level=None)
-    connection.execute("BEGIN EXCLUSIVE")
-    try:
+    other = open_engine(stage.settings.database_url)
+    with other.connect() as connection:
+        connection.exec_driver_sql("BEGIN EXCLUSIVE")
         yield
-    finally:
-        connection.execute("ROLLBACK")
-        connection.close()
+        connection.rollback()
+    other.dispose()
 
 
 @contextmanager
