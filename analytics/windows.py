@@ -15,7 +15,7 @@ from analytics.vad import Floats, Segments
 from pbx_core.domain.records import Party, Word
 
 RATE = 16_000
-SHARED_S_MAX = 14.0  # longer ones cost more by second; a longer stretch has a window for itself
+SHARED_S_MAX = 16.0  # longer ones cost more by second; a longer stretch has a window for itself
 SHARED_S_LAST = 17.0  # so long may a window become that takes in a last one under ALONE_S_MIN
 ALONE_S_MIN = 2.0
 JOIN_S = 0.25  # of the sound beside a stretch that stays where the silence between two is shortened

@@ -24,6 +24,8 @@ from tests.support import postgres
 # Several suites' worth of processes share this machine: that a worker refuses calls for it is the subject of one test,
 # which sets its own limit.
 os.environ.setdefault("CALLBENCH_PROCESSOR_WAIT_SHARE_MAX", "1.0")
+WAITING = {"e2e", "peers", "wire"}
+WAITING_UNTIL = 0.85  # of all files
 POSTGRES = os.environ.get("CALLBENCH_TEST_POSTGRES") == "1"
 
 
@@ -40,6 +42,20 @@ class World:
 
     def sip_password(self, domain: str, number: str) -> str:
         return f"pw-{domain}-{number}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of tests that wait for phones and processes between files that compute, so that several processes neither
+    crowd the machine with phones at one time nor are left with the longest files at the end (with loadfile and
+    --no-loadscope-reorder)."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting = [f for f in files if WAITING.intersection(f.parts)]
+    computing = [f for f in files if not WAITING.intersection(f.parts)]
+    place = {f: (i + 0.5) / len(waiting) * WAITING_UNTIL for i, f in enumerate(waiting)}
+    place |= {f: (i + 0.5) / len(computing) for i, f in enumerate(computing)}
+    items[:] = [item for f in sorted(files, key=place.__getitem__) for item in files[f]]
 
 
 @pytest.fixture(autouse=True)
