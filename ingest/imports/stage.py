@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from ingest import convert, tables
-from ingest.imports import recordings, staging
+from ingest.imports import recordings, staging, undone
 from ingest.imports.plan import Plan
 from ingest.imports.recordings import Orphan
 from ingest.imports.staging import Manifest, Progress, quoted
@@ -43,6 +43,7 @@ def stage(plan: Plan, settings: Settings, clock: Clock, db: sa.Engine, wish: Wis
 def _stage(
     plan: Plan, folder: Path, settings: Settings, clock: Clock, db: sa.Engine, wish: Wish, progress: Progress
 ) -> Manifest:
+    undone.check(settings, plan.tenant_id, plan.import_id)
     part = folder.with_name(f"{folder.name}.part")
     raw = staging.write_raw(plan, part, progress)
     stamp = iso(clock.now())
@@ -64,6 +65,7 @@ def _stage(
     staging.write_json(part / staging.MANIFEST, asdict(manifest))
     if folder.exists():  # a damaged one, without a manifest
         shutil.rmtree(folder)
+    undone.forget(settings, plan.tenant_id, plan.import_id)
     part.rename(folder)
     staging.fsync_folder(folder.parent)
     return manifest

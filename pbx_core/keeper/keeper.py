@@ -100,15 +100,7 @@ class Keeper:
         )
         audit.note(self._db, self._clock, item.tenant_id, None, f"recording_deleted:{reason}", item.recording_id)
         self._journal.append("recording_gone", item.recording_id, item.tenant_id, record)
-        files = _files(self._settings, item)
-        if self._store and item.remote:
-            for file in files:
-                self._store.delete(str(file.relative_to(self._settings.recordings_dir)))
-        heard = (self._settings.prompts_dir / item.tenant_id / "heard").glob(f"{item.recording_id}.*")
-        for file in [*files, _m4a(self._settings, item), *heard]:
-            file.unlink(missing_ok=True)
-        for file in _redacted(self._settings, item):  # after the original: one being made now sees that it has gone
-            file.unlink(missing_ok=True)
+        remove_files(self._settings, self._store, item)
         kept.gone(self._db, item, self._clock.now().timestamp())
         self.tally.deleted += 1
         _log.info("recording deleted", extra={"recording_id": item.recording_id, "reason": reason})
@@ -126,6 +118,19 @@ class Keeper:
             for copy in [_m4a(self._settings, item), *_redacted(self._settings, item)]:
                 copy.unlink(missing_ok=True)
             self.tally.local_copies_removed += 1
+
+
+def remove_files(settings: Settings, store: ObjectStore | None, item: Kept) -> None:
+    """A recording's files, in the object store and here; repeating it is harmless."""
+    files = _files(settings, item)
+    if store and item.remote:
+        for file in files:
+            store.delete(str(file.relative_to(settings.recordings_dir)))
+    heard = (settings.prompts_dir / item.tenant_id / "heard").glob(f"{item.recording_id}.*")
+    for file in [*files, _m4a(settings, item), *heard]:
+        file.unlink(missing_ok=True)
+    for file in _redacted(settings, item):  # after the original: one being made now sees that it has gone
+        file.unlink(missing_ok=True)
 
 
 def _files(settings: Settings, item: Kept) -> list[Path]:

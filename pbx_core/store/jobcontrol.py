@@ -97,6 +97,12 @@ def retry(
     return _change(engine, _those(kind, tenant_id, states, job_ids), values)
 
 
+def forget(engine: sa.Engine, kind: str, tenant_id: str, job_ids: Collection[str]) -> None:
+    """As if they had never been wanted; who works on one notices at its next renewal."""
+    with engine.begin() as connection:
+        connection.execute(sa.delete(job).where(_those(kind, tenant_id, STATES, job_ids)))
+
+
 def _those(
     kind: str, tenant_id: str | None, states: Collection[str], job_ids: Collection[str] | None
 ) -> sa.ColumnElement[bool]:

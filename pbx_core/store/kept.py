@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -103,6 +104,19 @@ def _select(engine: sa.Engine, *where: sa.ColumnElement[bool]) -> list[Kept]:
     ]
 
 
+def among(engine: sa.Engine, tenant_id: str, recording_ids: Collection[str]) -> list[Kept]:
+    """Those of a tenant's recordings that exist, BATCH_MAX of them at most."""
+    return _select(engine, kept.c.tenant_id == tenant_id, kept.c.recording_id.in_(list(recording_ids)))
+
+
+def forget(engine: sa.Engine, item: Kept) -> None:
+    """It was never here: unlike one that is gone, the same recording may come again. Repeating it is harmless."""
+    with engine.begin() as connection:
+        done = connection.execute(sa.delete(kept).where(_one(item.tenant_id, item.recording_id)))
+        if done.rowcount == 1:
+            _count(connection, item.tenant_id, -item.bytes)
+
+
 def gone(engine: sa.Engine, item: Kept, at: float) -> None:
     """The recording does not exist any more; repeating it is harmless."""
     with engine.begin() as connection:
@@ -157,6 +171,11 @@ def has_recordings(engine: sa.Engine, tenant_id: str, call_id: str) -> bool:
     under_way = sa.and_(live_call.c.tenant_id == tenant_id, live_call.c.call_id == call_id)
     with engine.connect() as connection:
         return any(connection.execute(sa.select(sa.exists().where(where))).scalar() for where in (mine, under_way))
+
+
+def held(engine: sa.Engine, tenant_id: str) -> frozenset[str]:
+    """The calls of a tenant that are under a hold."""
+    return frozenset(one.call_id for one in holds(engine, tenant_id))
 
 
 def release_hold(engine: sa.Engine, clock: Clock, tenant_id: str, call_id: str) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,30 +18,13 @@ from click.testing import CliRunner
 from ingest import audio
 from ingest.imports import staging
 from pbx_core.cli import callbench
-from pbx_core.errors import CallbenchError, InputError
+from pbx_core.errors import InputError
 from pbx_core.store import jobs
 from tests.support import lake
+from tests.support.importing import START, line, run, unique
 from tests.support.waiting import until
 
-START = datetime(2024, 3, 1, 10, tzinfo=UTC)
 RATE = 8000
-
-
-def line(number: int, src: str, dst: str, *, answered: bool = True, queue: str = "") -> str:
-    """A row of 21 columns, times in GMT; calls come every minute and take 30 s."""
-    at = START + timedelta(minutes=number)
-    unique = f"{int(at.timestamp())}.{number}"
-    channel, peer = (f"PJSIP/{n if len(n) == 3 else 'carrier'}-{number:08x}" for n in (src, dst))
-    app, data = ("Queue", f"{queue},t") if queue else ("Dial", peer.rsplit("-", 1)[0])
-    stamps = [f'"{at + timedelta(seconds=s):%Y-%m-%d %H:%M:%S}"' for s in (0, 10, 30)]
-    text = [f'"{t}"' for t in ("", src, dst, "from", f'""{src}"" <{src}>', channel, peer, app, data)]
-    fields = [*text, stamps[0], stamps[1] if answered else "", stamps[2], "30", "20" if answered else "0"]
-    fields += ['"ANSWERED"' if answered else '"NO ANSWER"', '"DOCUMENTATION"', f'"{unique}"', '""', '""', f'"{unique}"']
-    return ",".join([*fields, str(number)])
-
-
-def unique(number: int) -> str:
-    return f"{int((START + timedelta(minutes=number)).timestamp())}.{number}"
 
 
 def tone(path: Path, seconds: float = 1.0, **how: str) -> Path:
@@ -79,15 +62,6 @@ def folder(tmp_path: Path) -> Path:
     (day / "outside.wav").symlink_to("/etc/hostname")
     os.mkfifo(day / "pipe.wav")
     return root
-
-
-def run(world, *arguments: object, into: str = "acme.test") -> str:
-    command = ["--data", str(world.settings.data), "import", *map(str, arguments), "--tenant", into]
-    done = CliRunner().invoke(callbench, command)
-    if isinstance(done.exception, CallbenchError):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return done.output
 
 
 def test_a_folder_becomes_calls_with_their_recordings(world, folder):

@@ -15,14 +15,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from ingest.imports import plan as plans
-from ingest.imports import stage, staging
+from ingest.imports import staging
 from ingest.imports.raw import Evidence
 from pbx_core.clock import SystemClock
 from pbx_core.settings import Settings
-from pbx_core.store import engine
 from tests.support import foreign_logs as foreign
-from tests.support import lake, tones
+from tests.support import importing, lake, tones
 from tests.support.foreign_logs import AT, uuid
 from tests.support.offices import loading
 
@@ -163,15 +161,7 @@ def _bring_in(world: World, name: str) -> staging.Manifest:
         assert evidence.format in ("freeswitch-csv", "audio-folder"), question
         return ZONE if ZONE in answers else "yes"
 
-    db = engine.connect(world.settings)
-    try:
-        made = plans.make(
-            world.tenants[name], world.folders[name], sounds_in=None, only=None, home_zone=ZONE, given_zone=None,
-            ask=ask, told=lambda *_: None,
-        )  # fmt: skip
-        return stage.stage(made, world.settings, SystemClock(), db, stage.Wish(), lambda *_: None)
-    finally:
-        db.dispose()
+    return importing.staged(world.settings, world.tenants[name], world.folders[name], zone=ZONE, ask=ask)
 
 
 CALLS = """

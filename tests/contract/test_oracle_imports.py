@@ -17,13 +17,9 @@ from typing import Any
 
 import pytest
 
-from ingest.imports import plan as plans
-from ingest.imports import stage
 from pbx_core.clock import SystemClock
 from pbx_core.errors import InputError
-from pbx_core.settings import Settings
-from pbx_core.store import engine
-from tests.support import lake
+from tests.support import importing, lake
 from tests.support.offices import asterisk, cel, draw, freepbx, freeswitch, loading, mikopbx, people, seen, truth
 from tests.support.offices.calls import Wait
 from tests.support.offices.truth import Truth
@@ -136,7 +132,7 @@ def world(tmp_path_factory) -> World:
     for (name, log), office in zip(LOGS.items(), offices, strict=True):
         (folder / name).mkdir()
         log.write(folder / name, plan)
-        bring_in(settings, office, folder / name)
+        importing.staged(settings, office.tenant_id, folder / name, zone=office.zone, ask=_zone, sounds=False)
     lake.ingest_once(settings, SystemClock())
     rows = loading.tables(settings, "conversation", "call")
     callers = {row["call_id"]: row["caller_number"] for row in rows["call"]}
@@ -153,19 +149,6 @@ def keyed_truth(plan: draw.Plan, menus: bool) -> dict[Key, Truth]:
     """What happened, as far as logs show it."""
     told = truth.conversations(seen.from_outside(plan, menus=menus))
     return {(t.started_at, t.direction, t.calls[0].caller): t for t in told}
-
-
-def bring_in(settings: Settings, office: people.Office, folder: Path) -> None:
-    """Read and stage it as `callbench import` does; the office's own time zone is known."""
-    db, clock = engine.connect(settings), SystemClock()
-    try:
-        made = plans.make(
-            office.tenant_id, folder, sounds_in=None, only=None, home_zone=office.zone, given_zone=None, ask=_zone,
-            told=lambda found, seen_: None,
-        )  # fmt: skip
-        stage.stage(made, settings, clock, db, stage.Wish(sounds=False, transcribe=False), lambda *_: None)
-    finally:
-        db.dispose()
 
 
 def _zone(found: Any, question: str, answers: Any) -> str:
