@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from analytics.health import judge, lag, storage
+from analytics.health import judge, lag, mails, staged, storage
 from analytics.health.types import Check, Health, Level, Source
 from analytics.queries import Reader, health
 from ingest import renewal
@@ -41,6 +41,11 @@ def gather(
     checks.append(judge.transcripts(_work(db, tenant_id, now, alive)))
     if (deliveries := _deliveries(db, tenant_id, now)).endpoints:
         checks.append(judge.webhooks(deliveries))
+    posted = mails.mails(settings, db, board, tenant_id, now)
+    if posted.schedules or posted.waiting or posted.failed:
+        checks.append(mails.judged(posted))
+    if reader and (there := staged.staged(settings, health.positions(reader), tenant_id, now)).looked_at:
+        checks.append(staged.judged(there))
     if tenant_id is not None:
         return Health(tenant_id, now, tuple(map(_theirs, checks)), _own(reader, tenant_id) if reader else ())
     if reader:

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import random
+from dataclasses import asdict
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -14,10 +16,13 @@ from click.testing import CliRunner
 from analytics import queries
 from analytics.health.gather import gather
 from analytics.health.types import Level
+from analytics.reports.sender import GONE
+from ingest.imports import staging
 from pbx_core import feed
 from pbx_core.cli import callbench
+from pbx_core.domain import records
 from pbx_core.domain.records import Disposition
-from pbx_core.store import comments, directory, jobs, kept, services
+from pbx_core.store import comments, directory, jobs, kept, reports, services
 from tests.support import facts, lake
 
 HOUR = 3600
@@ -86,6 +91,46 @@ def test_what_is_written_and_not_loaded_is_seen_with_its_age(world, told):
     assert checks["loading"].level is Level.BAD and checks["loading"].figures["longest"] == "feed worker-7"
     services.gone(world.db, "ingest", os.getpid())
     assert "does not run" in told()[0]["loading"].says
+
+
+def test_reports_that_were_not_sent_are_said_with_their_reason_to_whom_they_belong(world, told):
+    owner = directory.person_by_email(world.db, "owner@acme.test")
+    assert "reports" not in told()[0]
+    made = reports.add(world.db, world.clock, world.acme.tenant_id, "Week", "weekly", 7, [owner.person_id], None)
+    assert "no mail server is named" in told()[0]["reports"].says
+    for slot in ("2026-03-02", "2026-03-09", "2026-03-16"):
+        reports.plan(world.db, world.clock, made, slot, "pbx.test")
+    for state, reason in (("failed", "550 no such user"), ("failed", GONE), ("waiting", "the server is away")):
+        mail = reports.claim(world.db, world.clock, 60)
+        assert reports.finish(world.db, world.clock, mail, state, reason, world.clock.now().timestamp() + HOUR)
+    for tenant in (None, world.acme.tenant_id):
+        check = told(tenant)[0]["reports"]
+        assert check.level is Level.WARN and (check.figures["failed"], check.figures["waiting"]) == (1, 1)
+        assert set(check.examples) == {"550 no such user", "the server is away"} and check.remedy
+    assert "reports" not in told(world.birch.tenant_id)[0]
+
+
+def test_imports_that_wait_were_not_finished_or_are_damaged_are_told_apart(world, told):
+    assert "imports" not in told()[0]
+    mine = staging.imports_dir(world.settings, world.acme.tenant_id)
+    whole, begun = mine / ("c" * 32), mine / ("d" * 32 + ".part")
+    whole.mkdir(parents=True)
+    begun.mkdir()
+    at = records.iso(world.clock.now() - timedelta(hours=1))
+    manifest = staging.Manifest(
+        world.acme.tenant_id, whole.name, at, "cdr", (), 1, 0, 0, 0, 0, None, None, {"call.parquet": 77}
+    )
+    staging.write_json(whole / staging.MANIFEST, asdict(manifest))
+    (whole / "call.parquet").write_bytes(b"torn")
+    check = told()[0]["imports"]
+    assert check.level is Level.WARN and check.figures["oldest_s"] >= HOUR
+    assert (check.figures["waiting"], check.figures["unfinished"], check.figures["damaged"]) == (1, 1, 0)
+    lake.ingest_once(world.settings, world.clock)  # the writer finds that a file is not as long as it was
+    with staging.alone(mine):
+        check = told(world.acme.tenant_id)[0]["imports"]
+        assert check.level is Level.BAD and check.examples == (f"{world.acme.tenant_id}/{whole.name}",)
+        assert (check.figures["waiting"], check.figures["under_way"], check.figures["damaged"]) == (0, 1, 1)
+    assert "imports" not in told(world.birch.tenant_id)[0]
 
 
 def test_recordings_and_calls_that_lack_each_other_are_found_and_belong_to_their_tenant(world, told):

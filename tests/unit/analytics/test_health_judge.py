@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analytics.health import judge
+from analytics.health import judge, mails, staged
+from analytics.health.staged import Staged
 from analytics.health.storage import Disk, Orphans
 from analytics.health.types import Check, Level, Source
 
@@ -53,6 +54,19 @@ CASES = (
     (judge.webhooks(judge.Deliveries(1, 0, 0, 0.0, 0)), "ok", "1 endpoint, 0 events waiting."),
     (judge.webhooks(judge.Deliveries(2, 1, 5, 20.0, 0)), "warn", "1 endpoint disabled"),
     (judge.webhooks(judge.Deliveries(2, 0, 5, 900.0, 0)), "warn", "the oldest for 15 minutes"),
+    (mails.judged(mails.Mails(1)), "ok", "1 report comes by mail."),
+    (mails.judged(mails.Mails(2, 3, 600.0)), "ok", "3 mails waiting, the oldest for 10 minutes."),
+    (mails.judged(mails.Mails(2, 3, 7200.0)), "warn", "the oldest for 2 hours"),
+    (mails.judged(mails.Mails(1, failed=1)), "warn", "1 mail of the last 7 days could not be sent."),
+    (mails.judged(mails.Mails(1, server=False, alive=False)), "warn", "no mail server is named"),
+    (mails.judged(mails.Mails(1, alive=False)), "warn", "the process that sends does not run"),
+    (mails.judged(mails.Mails(0, alive=False)), "ok", "0 reports come by mail."),
+    (staged.judged(Staged(3)), "ok", "Every import is loaded."),
+    (staged.judged(Staged(3, waiting=["a/b"], oldest_s=20.0)), "ok", "1 import waits to be loaded"),
+    (staged.judged(Staged(3, waiting=["a/b", "a/c"], oldest_s=900.0)), "warn", "2 imports wait"),
+    (staged.judged(Staged(3, unfinished=["a/b.part"])), "warn", "1 import begun and not finished"),
+    (staged.judged(Staged(3, refused=["a/b"], unfinished=["a/c.part"])), "bad", "1 import on the disk cannot be"),
+    (staged.judged(Staged(3, under_way=1)), "ok", "An import is being read now."),
 )
 
 
