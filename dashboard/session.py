@@ -12,6 +12,7 @@ from analytics.queries import Reader, Scope
 from dashboard.web import access, filters
 from dashboard.web import context as web_context
 from dashboard.web.context import Context
+from ingest import warehouse
 from pbx_core.errors import Unavailable
 from pbx_core.store import directory, sessions
 from pbx_core.store.sessions import Session
@@ -40,7 +41,7 @@ class Viewer:
         try:
             return self.context.reader()
         except Unavailable as error:
-            if self.context.settings.lake_catalog.exists():
+            if warehouse.made(self.context.settings):
                 st.subheader("One moment")
                 st.text(str(error))
             else:

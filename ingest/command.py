@@ -1,9 +1,10 @@
-"""`callbench ingest`: the one process that writes the warehouse."""
+"""`callbench ingest`: the one process of a data directory that writes the warehouse."""
 
 from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import click
 import duckdb
 import sqlalchemy as sa
 
-from ingest import derived, maintenance, renewal, upgrade, warehouse
+from ingest import derived, maintenance, origin, places, renewal, upgrade, warehouse
 from ingest.renewal import Renewal
 from ingest.sources.comments import CommentSource
 from ingest.sources.edits import EditSource
@@ -32,6 +33,7 @@ COUNT_EVERY_S = 10.0  # a million calls take some milliseconds to count
 SAY_EVERY_S = 5.0  # how far a new warehouse is
 REST_SHARE = 2.0  # a round that took so much of a processor is followed by twice as much rest: calls come first
 REST_S_MAX = 10.0
+PROBLEM_CHARS_MAX = 600  # of what is told on the board and in the log
 DRAIN_S_MAX = 30.0  # how long the last rounds may take after SIGTERM; the journals keep what is left
 
 _log = log.get(__name__)
@@ -68,10 +70,12 @@ class Loop:
         self._say = say
         self._said_at = clock.monotonic()
         self._clock = clock
+        self._place = places.of(settings)
+        own = origin.make(settings)
         self._sources: list[Source] = [
             FeedSource(settings.journal_dir, clock),
-            CommentSource(db),
-            EditSource(db),
+            CommentSource(db, own),
+            EditSource(db, own),
             ImportedSource(settings),
         ]
         self._writer: Writer | None = None
@@ -98,13 +102,14 @@ class Loop:
         """One round; whether more waits. A locked catalog or database is told on the board and tried again later;
         ConfigError when the warehouse is damaged."""
         try:
-            done = self._open().round()
+            with self._place.turn():
+                done = self._open().round()
             self._count()
         except (Unavailable, sa.exc.OperationalError) as error:
-            self._trouble(error)
+            self._trouble(str(error))
             return False
         except duckdb.Error as error:
-            self._trouble(error)
+            self._trouble(self._place.problem(error))
             self.close()
             return False
         self._note(done)
@@ -116,12 +121,13 @@ class Loop:
         if self._writer is not None:
             self._writer.con.close()
             self._writer = None
+        self._place.close()
 
     def _open(self) -> Writer:
         if self._writer is None:
             con = warehouse.open_writer(self._settings)
             try:
-                orphans = maintenance.remove_orphans(con)
+                orphans = maintenance.remove_orphans(con, self._clock, alone=self._place.torn)
                 self._writer = Writer(con, self._clock, self._sources)
             except BaseException:
                 con.close()
@@ -137,11 +143,12 @@ class Loop:
         if self._writer is None:
             return
         try:
-            done = maintenance.tidy(self._writer.con, self._clock, self._epoch)
+            with self._place.turn():
+                done = maintenance.tidy(self._writer.con, self._clock, self._epoch)
         except Unavailable as error:
-            self._trouble(error)
+            self._trouble(str(error))
         except duckdb.Error as error:
-            self._trouble(error)
+            self._trouble(self._place.problem(error))
             self.close()
         else:
             took = round(self._clock.monotonic() - self._tidied_at, 3)
@@ -187,9 +194,9 @@ class Loop:
             if done.oldest_at:
                 progress.lag_s = round(max(0.0, (now - records.parse_iso(done.oldest_at)).total_seconds()), 3)
 
-    def _trouble(self, error: Exception) -> None:
-        self.progress.problem = str(error)[:300]
-        _log.warning("nothing ingested this time; trying again", extra={"reason": str(error)[:500]})
+    def _trouble(self, problem: str) -> None:
+        self.progress.problem = problem[:PROBLEM_CHARS_MAX]
+        _log.warning("nothing ingested this time; trying again", extra={"reason": problem[:PROBLEM_CHARS_MAX]})
 
 
 @click.command()
@@ -222,12 +229,12 @@ def ingest(data: Path, once: bool, rebuild: bool, derive: bool) -> None:
 
 def derive_all(settings: Settings) -> None:
     """All derived rows anew, in one transaction; hold warehouse.exclusive. Unavailable when the catalog is locked."""
-    con = warehouse.open_writer(settings)
+    place = places.of(settings)
     try:
-        with transaction(con):
+        with place.turn(), closing(warehouse.open_writer(settings)) as con, transaction(con):
             derived.rebuild(con, derived.installed())
     finally:
-        con.close()
+        place.close()
 
 
 def load_all(loop: Loop) -> None:

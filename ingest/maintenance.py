@@ -2,7 +2,8 @@
 
 While files are merged, a reader may see a table empty for a moment: DuckLake's look into a SQLite catalog is not one
 snapshot, and a merge removes the rows that describe the old files. So the writer announces its merging in a small
-file, and readers look at it before and after a query (see `Epoch`).
+file, and readers look at it before and after a query (see `Epoch`). PostgreSQL shows one moment, so there nobody looks.
+Several machines tidy in turn: what one has done, the next finds done.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pbx_core.errors import Unavailable
 from pbx_core.settings import Settings
 
 KEEP_S = 300  # snapshots and replaced files stay so long: far longer than any reader's query
+ORPHAN_S = 86_400  # a file that no snapshot knows may be of another machine's transaction, which never takes so long
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,13 @@ def tidy(con: duckdb.DuckDBPyConnection, clock: Clock, epoch: Epoch, keep_s: flo
     return Tidied(len(expired), len(removed))
 
 
-def remove_orphans(con: duckdb.DuckDBPyConnection) -> int:
-    """Remove files that no snapshot knows: what a killed writer left. Only for the holder of the writer's lock, before
-    its first round. The number of files."""
+def remove_orphans(con: duckdb.DuckDBPyConnection, clock: Clock, *, alone: bool) -> int:
+    """Remove files that no snapshot knows: what a killed writer left; of those that others may be writing only the old.
+    Only for the holder of the writer's lock, before its first round. The number of files."""
+    which = "cleanup_all => true" if alone else "older_than => $before"
+    values = None if alone else {"before": clock.now() - timedelta(seconds=ORPHAN_S)}
     try:
-        return len(con.execute("CALL ducklake_delete_orphaned_files('lk', cleanup_all => true)").fetchall())
+        return len(con.execute(f"CALL ducklake_delete_orphaned_files('lk', {which})", values).fetchall())
     except duckdb.Error as error:
         raise _as_unavailable(error) from error
 

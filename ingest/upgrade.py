@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from ingest import renewal, warehouse
+from ingest.places import local, remote
 from ingest.renewal import Phase, Renewal
 from pbx_core.clock import Clock
 from pbx_core.domain import records
@@ -30,18 +31,23 @@ Say = Callable[[str], object]
 def prepare(settings: Settings, clock: Clock, say: Say, *, asked: bool = False) -> Renewal | None:
     """Before the first round, with `exclusive` held: move aside what another version made, or anything when asked.
     The renewal that the rounds to come have to finish, or None when the warehouse is as it should be. Unavailable,
-    and nothing moved, when the disk cannot hold both; ConfigError when the warehouse is damaged."""
+    and nothing moved, when the disk cannot hold both; ConfigError when the warehouse is damaged, or when one that other
+    machines write, too, should be made anew."""
+    if settings.warehouse_files:
+        if asked:
+            raise remote.refuse_rebuild(settings)
+        return None
     under_way = renewal.read(settings)
     if under_way is None or under_way.phase is Phase.LOADING:
         reason = ASKED if asked else _reason(settings)
-        if reason is not None and warehouse.present(settings):
+        if reason is not None and local.present(settings):
             _check_room(settings)
             target = f"warehouse-{clock.now():%Y%m%dT%H%M%S%f}"
             under_way = renewal.write(settings, Renewal(reason, records.iso(clock.now()), target))
     if under_way is None:
         return None
     if under_way.phase is Phase.MOVING:
-        target_path = warehouse.move_to(settings, settings.data / under_way.target)
+        target_path = local.move_to(settings, settings.data / under_way.target)
         say(f"{beginning(settings, under_way)} It takes {gigabytes(size(target_path))}: delete it when all is well.")
         return renewal.loading(settings, under_way)
     say(f"Going on to make the warehouse anew ({under_way.share:.0%} was loaded).")
@@ -96,7 +102,7 @@ def _reason(settings: Settings) -> str | None:
 
 
 def _check_room(settings: Settings) -> None:
-    needed = sum(size(path) for path in warehouse.present(settings)) + SPARE_BYTES
+    needed = sum(size(path) for path in local.present(settings)) + SPARE_BYTES
     free = shutil.disk_usage(settings.data).free
     if free >= needed:
         return

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pbx_core.errors import ConfigError
@@ -95,6 +95,17 @@ class Settings(BaseSettings):
     )
 
     # warehouse and speech
+    warehouse_catalog: SecretStr = Field(
+        default=SecretStr(""),
+        description="catalog of a warehouse for several machines: postgresql://user:password@host/name; none: SQLite",
+    )
+    warehouse_files: str = Field(
+        default="", validate_default=True, description="s3://bucket/prefix, where its rows lie; none: beside the data"
+    )
+    warehouse_endpoint: str = Field(default="", description="https://host of an S3 server that is not Amazon's")
+    warehouse_generation: int = Field(
+        default=1, ge=1, le=9999, description="number of such a warehouse; raised on every machine, it is made anew"
+    )
     ingest_interval_s: float = Field(default=1.0, description="pause between ingest rounds")
     query_threads: int = Field(
         default=1, ge=0, description="processors that one question to the warehouse may use; 0: all"
@@ -173,6 +184,14 @@ class Settings(BaseSettings):
     )
 
     log_level: str = Field(default="INFO")
+
+    @field_validator("warehouse_files")
+    @classmethod
+    def _with_catalog(cls, value: str, others: ValidationInfo) -> str:
+        catalog = others.data.get("warehouse_catalog")
+        if bool(value) != bool(catalog and catalog.get_secret_value()):
+            raise ValueError("warehouse_catalog and warehouse_files belong together: give both or none")
+        return value
 
     @property
     def web_address(self) -> str:

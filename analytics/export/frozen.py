@@ -18,7 +18,7 @@ import pandas as pd
 
 from analytics.export.subjects import Subject
 from analytics.queries import reader
-from ingest import tables, warehouse
+from ingest import places, tables, warehouse
 from ingest.maintenance import Epoch
 from pbx_core.errors import CallbenchError, Unavailable
 from pbx_core.settings import Settings
@@ -168,7 +168,7 @@ def _copy(con: duckdb.DuckDBPyConnection, values: dict[str, Any]) -> None:
 
 def _consistent(settings: Settings, folder: Path, halt: Halt, put: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
     """Run `put` over one state of the warehouse; again while files were merged under it."""
-    epoch = Epoch(settings)
+    epoch = Epoch(settings) if places.of(settings).torn else None
     problem = ""
     for _ in range(TRIES_MAX):
         con = _connection(settings, folder)
@@ -193,15 +193,13 @@ def _connection(settings: Settings, folder: Path) -> duckdb.DuckDBPyConnection:
     con.execute("SET memory_limit=?", [MEMORY])
     con.execute("SET threads=1")  # half the memory, and a processor is left for calls
     con.execute("SET temp_directory=?", [str(folder / "spill")])
-    con.execute(f"SET allowed_directories=[{_quoted(f'{settings.lake_dir}/')}, {_quoted(f'{folder}/')}]")
-    con.execute("SET enable_external_access=false")
-    con.execute("SET lock_configuration=true")
+    warehouse.restrict(con, settings, folder)
     return con
 
 
-def _state(con: duckdb.DuckDBPyConnection, epoch: Epoch) -> tuple[int, int]:
+def _state(con: duckdb.DuckDBPyConnection, epoch: Epoch | None) -> tuple[int, int]:
     """What must be equal before and after (see Reader._state)."""
-    count = epoch.read()
+    count = epoch.read() if epoch else 0
     if count % 2 == 0:
         return count, 0
     return count, int(con.execute(reader.SNAPSHOT).fetchall()[0][0])

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from analytics.health import judge, lag, mails, staged, storage
 from analytics.health.types import Check, Health, Level, Source
 from analytics.queries import Reader, health
-from ingest import renewal
+from ingest import origin, renewal
 from ingest.maintenance import Epoch
 from pbx_core.clock import Clock
 from pbx_core.settings import Settings
@@ -79,7 +79,7 @@ def _sources(settings: Settings, db: sa.Engine, reader: Reader, now: datetime) -
     """The journals by process and the tables; those of which nothing is loaded yet as well."""
     at = health.positions(reader)
     waiting = {("feed", name): w for name, w in lag.journals(settings, at, now).items()}
-    waiting |= {(name, lag.TABLES[name][0]): w for name, w in lag.tables(db, at, now).items()}
+    waiting |= lag.tables(db, at, origin.read(settings), now)
     loaded = {(row["source"], row["part"]): row for row in health.sources(reader)}
     out = []
     for key in sorted(waiting.keys() | {k for k in loaded if k[0] in ("feed", *lag.TABLES)}):

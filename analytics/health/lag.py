@@ -9,6 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ingest.sources.changed import segment
 from pbx_core import feed
 from pbx_core.domain import records
 from pbx_core.settings import Settings
@@ -40,15 +41,16 @@ def journals(settings: Settings, positions: Positions, now: datetime) -> dict[st
     return dict(found)
 
 
-def tables(db: sa.Engine, positions: Positions, now: datetime) -> dict[str, Waiting]:
-    """By source."""
+def tables(db: sa.Engine, positions: Positions, origin: str, now: datetime) -> dict[tuple[str, str], Waiting]:
+    """By source and segment; origin: of this database (ingest.origin)."""
     found = {}
     for source, (kind, table) in TABLES.items():
-        after = table.c.changed_seq > positions.get((source, kind), 0)
+        key = (source, segment(kind, origin))
+        after = table.c.changed_seq > positions.get(key, 0)
         statement = sa.select(sa.func.count(), sa.func.min(table.c.created_at)).where(after)
         with db.connect() as connection:
             amount, oldest = connection.execute(statement).one()
-        found[source] = Waiting(amount, max(0.0, now.timestamp() - oldest) if oldest else 0.0)
+        found[key] = Waiting(amount, max(0.0, now.timestamp() - oldest) if oldest else 0.0)
     return found
 
 

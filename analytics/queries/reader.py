@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from ingest import convert, warehouse
+from ingest import convert, places, warehouse
 from ingest.maintenance import Epoch
 from pbx_core.errors import InputError, Unavailable
 from pbx_core.settings import Settings
@@ -104,9 +104,10 @@ class Reader:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._epoch = Epoch(settings)
+        self._place = places.of(settings)
         self._lock = threading.Lock()
         self._con: duckdb.DuckDBPyConnection | None = None
-        self._inode = 0
+        self._identity = 0
         self._connection()
 
     def rows(self, sql: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -145,13 +146,13 @@ class Reader:
             raise Unavailable("The warehouse is changing too fast to be read right now. Try again in a few seconds.")
         why = str(problem).strip().splitlines()[0][:300]
         raise Unavailable(
-            f"The warehouse cannot answer now ({why}). Try again; if it stays so: {warehouse.REMEDY}"
+            f"The warehouse cannot answer now ({why}). Try again; if it stays so: {self._place.remedy}"
         ) from problem
 
     def _state(self) -> tuple[int, int]:
         """What must be equal before and after a query: the maintenance epoch and, while maintenance runs, the
         snapshot (a commit in mid-query is harmless otherwise)."""
-        epoch = self._epoch.read()
+        epoch = self._epoch.read() if self._place.torn else 0
         if epoch % 2 == 0:
             return epoch, 0
         with self._connection() as cursor:
@@ -175,14 +176,14 @@ class Reader:
     def _connection(self) -> duckdb.DuckDBPyConnection:
         """A cursor of one's own on the shared instance."""
         with self._lock:
-            inode = _inode(self._settings)
-            if self._con is not None and inode not in (0, self._inode):
+            identity = self._place.identity()
+            if self._con is not None and identity not in (0, self._identity):
                 self._con.close()  # rebuilt: another catalog lies there now
                 self._con = None
             if self._con is None:
                 con = warehouse.open_reader(self._settings)
                 self._prepare(con)
-                self._con, self._inode = con, inode
+                self._con, self._identity = con, identity
             return self._con.cursor()
 
 
@@ -200,13 +201,6 @@ def check_text(values: dict[str, Any] | None) -> None:
                 value.encode()
     except UnicodeEncodeError:
         raise InputError("This text holds characters that do not exist.", error_id="bad_text") from None
-
-
-def _inode(settings: Settings) -> int:
-    try:
-        return settings.lake_catalog.stat().st_ino
-    except FileNotFoundError:
-        return 0
 
 
 def open_reader(settings: Settings) -> Reader:

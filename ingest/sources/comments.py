@@ -15,8 +15,8 @@ from pbx_core.store.schema import comment
 class CommentSource(ChangedRows):
     """Rows of `comment`."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        super().__init__(engine, comment, "comments", "comment", _record)
+    def __init__(self, engine: sa.Engine, origin: str = "") -> None:
+        super().__init__(engine, comment, "comments", "comment", _record, origin)
 
 
 def _record(row: sa.Row[Any]) -> CommentRecord:

@@ -12,5 +12,5 @@ from pbx_core.store.schema import transcript_edit
 class EditSource(ChangedRows):
     """Rows of `transcript_edit`."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        super().__init__(engine, transcript_edit, "edits", "transcript_edit", record_of)
+    def __init__(self, engine: sa.Engine, origin: str = "") -> None:
+        super().__init__(engine, transcript_edit, "edits", "transcript_edit", record_of, origin)

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from ingest import command, maintenance, warehouse
+from ingest.places import local
 from ingest.sources.feed import FeedSource
 from ingest.writer import Writer
 from pbx_core import feed
@@ -229,7 +230,7 @@ def test_a_damaged_catalog_says_how_to_rebuild_and_the_rebuild_restores_every_ro
     with pytest.raises(ConfigError, match="ingest --rebuild"):
         warehouse.open_reader(world.settings)
     with warehouse.exclusive(world.settings, world.clock):
-        aside = warehouse.move_aside(world.settings, world.clock)
+        aside = local.move_aside(world.settings, world.clock)
     assert aside and (world.settings.data / aside / "catalog.sqlite").exists()
     lake.ingest_once(world.settings, world.clock)
     assert lake.content(world.settings) == before
