@@ -137,7 +137,7 @@ def _finish(figure: go.Figure, colours: Palette, window: Window) -> go.Figure:
         type="date",
         range=window.edges(),
         nticks=8,
-        tickformat="%d %b" if window.grain == "day" else "%H:%M\n%d %b",
+        tickformat="%d\n%b" if window.grain == "day" else "%H:%M\n%d %b",
         hoverformat="%a %d %b %Y" if window.grain == "day" else "%a %d %b, %H:%M",
     )
     figure.update_yaxes(gridcolor=colours.line, fixedrange=True, zeroline=False)

@@ -75,6 +75,18 @@ def seconds(value: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02d} h"
 
 
+def lapse(seconds_: float) -> str:
+    """How long somebody waited: 40 s, 12 min, 5 h 12 min, 3 d 2 h."""
+    minutes = int(seconds_ // 60)
+    if minutes < 1:
+        return f"{seconds_:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 2 * 1440:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes // 60 % 24} h"
+
+
 def moment(at: datetime | None, zone: ZoneInfo) -> str:
     """A time of day in a zone, with the date when it is another day than the zone's today."""
     if at is None:

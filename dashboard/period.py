@@ -18,7 +18,10 @@ def chosen(viewer: session.Viewer) -> tuple[datetime, datetime]:
     today = datetime.now(viewer.zone).date()
     first, last, name = _addressed(today)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.segmented_control("Period", [*DAYS, OTHER], default=name, key="period", required=True) or USUAL
+        name = (
+            st.segmented_control("Period", [*DAYS, OTHER], default=name, key="period", required=True, wrap=True)
+            or USUAL
+        )
         if name == OTHER:
             picked = st.date_input("Days", value=(first, last), max_value=today, width=260)
             first, last = (picked[0], picked[-1]) if isinstance(picked, tuple) and picked else (first, last)

@@ -58,14 +58,14 @@ def take(name: str) -> None:
     put(name, next((str(k) for k, v in NAMES.items() if v == value), None) if name == "class" else value)
 
 
-def bar() -> None:
-    """What is looked for."""
+def bar(since: datetime, until: datetime) -> None:
+    """What is looked for, and the way to take it along."""
     params = st.query_params
     st.session_state["conversation_class"] = NAMES.get(params.get("class", ""), ANY)  # type: ignore[call-overload]
     st.session_state["conversation_number"] = params.get("number", "")[: filters.TEXT_CHARS_MAX]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "What became of it", [ANY, *NAMES.values()], key="conversation_class", on_change=take, args=("class",)
+            "Result", [ANY, *NAMES.values()], key="conversation_class", on_change=take, args=("class",), width=220
         )
         st.text_input(
             "Number outside",
@@ -74,7 +74,10 @@ def bar() -> None:
             key="conversation_number",
             on_change=take,
             args=("number",),
+            width=220,
         )
+        picked = {name: params[name] for name in ("class", "number") if params.get(name)}
+        downloads.popover("conversations", {"since": since.isoformat(), "until": until.isoformat(), **picked})
 
 
 def who(row: Any) -> str:
@@ -95,7 +98,7 @@ def line(row: Any, viewer: session.Viewer, names: dict[str, str]) -> dict[str, A
         moment(row.started_at, viewer), NAMES[row.class_], who(row), DIRECTIONS.get(row.direction, row.direction),
         formatting.party(row.answered_by, names), str(row.calls),
         formatting.seconds(row.wait_s), formatting.seconds(row.talk_s) if row.talk_s else "", row.queue,
-        "later" if row.recovered_by else "",
+        "yes" if row.recovered_by else "",
     ]  # fmt: skip
     return {"href": address(row.conversation_id), "key": row.conversation_id, "cells": cells}
 
@@ -107,10 +110,8 @@ def address(conversation_id: str) -> str:
 
 def listed(viewer: session.Viewer, since: datetime, until: datetime) -> None:
     """The list."""
-    bar()
+    bar(since, until)
     params = st.query_params
-    picked = {name: params[name] for name in ("class", "number") if params.get(name)}
-    downloads.popover("conversations", {"since": since.isoformat(), "until": until.isoformat(), **picked})
     downloads.running()
     frame, following = conversations.conversations(
         viewer.reader(), viewer.scope, since, until, kind=params.get("class"), number=params.get("number"),
@@ -121,7 +122,7 @@ def listed(viewer: session.Viewer, since: datetime, until: datetime) -> None:
             st.subheader("No conversations here", anchor=False)
             st.text("Choose a longer period, or take a filter away.")
         return
-    heads = ["Began", "Became", "With", "Direction", "Talked", "Calls", "Waited", "Talk", "Queue", "Made good"]
+    heads = ["Began", "Result", "With", "Direction", "Who talked", "Calls", "Waited", "Talked", "Queue", "Made good"]
     names = api.names(viewer.context, viewer.session)
     rows = [line(r, viewer, names) for r in frame.rename(columns={"class": "class_"}).itertuples()]
     opened = player.linked("conversations", "Conversations", heads, rows)
@@ -148,7 +149,7 @@ def why(detail: conversations.ConversationDetail) -> None:
 def story(detail: conversations.ConversationDetail, viewer: session.Viewer) -> None:
     """Every call, and why it belongs here."""
     st.subheader("Its calls", anchor=False)
-    heads = ["Began", "From", "To", "Taken by", "What happened", "Talked", "Why it belongs here"]
+    heads = ["Began", "From", "To", "Who talked", "What happened", "Talked", "Why it belongs here"]
     names = api.names(viewer.context, viewer.session)
     rows = []
     for c in detail.calls.itertuples():
@@ -185,7 +186,7 @@ def around(row: dict[str, Any], viewer: session.Viewer) -> None:
 
 def opened(viewer: session.Viewer, conversation_id: str) -> None:
     """One conversation."""
-    st.button("All conversations", on_click=put, args=("conversation", None), type="tertiary")
+    st.button("← All conversations", on_click=put, args=("conversation", None))
     detail = conversations.conversation(viewer.reader(), viewer.scope, conversation_id)
     if detail is None:
         st.subheader("There is no such conversation", anchor=False)

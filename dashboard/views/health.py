@@ -35,6 +35,11 @@ def shown(check: Check) -> None:
             st.link_button("Download the refused lines", "/api/health/rejected.csv")
 
 
+def named(source: Source) -> str:
+    """What a source is called."""
+    return f"Import {source.part}" if source.source == "import" else source.part[:1].upper() + source.part[1:]
+
+
 def table(found: Health, viewer: session.Viewer) -> None:
     """Where the rows come from; columns that no source knows are left out."""
     columns: dict[str, Callable[[Source], str | None]] = {
@@ -49,12 +54,7 @@ def table(found: Health, viewer: session.Viewer) -> None:
     st.subheader("Where the rows come from", anchor=False)
     known = {head: cell for head, cell in columns.items() if any(cell(s) is not None for s in found.sources)}
     rows = [
-        {
-            "href": None,
-            "key": None,
-            "cells": [f"Import {s.part}" if s.source == "import" else s.part, *(c(s) or "" for c in known.values())],
-        }
-        for s in found.sources
+        {"href": None, "key": None, "cells": [named(s), *(c(s) or "" for c in known.values())]} for s in found.sources
     ]
     player.linked("sources", "Where the rows come from", ["From", *known], rows)
     if any(s.repeated is not None for s in found.sources):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -11,6 +12,7 @@ import streamlit as st
 from analytics import metrics, queries
 from analytics.metrics import Grain, MetricValue
 from dashboard import charts, formatting, period, player, session
+from dashboard.web import api
 
 PAGE_ROWS = 25
 STATES = {"call": "In a call", "wrap_up": "Wrapping up", "idle": "Free", "paused": "Paused"}
@@ -104,10 +106,12 @@ def rows(viewer: session.Viewer, value: MetricValue, since: datetime, until: dat
     if frame.empty:
         st.text("None in this period.")
         return
+    known = api.names(viewer.context, viewer.session)
     if value.grain == Grain.AGENT_TIME:
-        heads, cells = ["Since", "Agent", "State", "For"], [stretch(viewer, r) for r in frame.itertuples()]
+        heads, show = ["Since", "Agent", "State", "For"], stretch
     else:
-        heads, cells = ["Started", "From", "To", "Queue", "Agent", "Adds"], [row(viewer, r) for r in frame.itertuples()]
+        heads, show = ["Started", "From", "To", "Queue", "Agent", "Counts as"], row
+    cells = [show(viewer, known, r) for r in frame.itertuples()]
     player.linked("rows", f"Rows: {side}", heads, cells)
     with st.container(horizontal=True, horizontal_alignment="center"):
         if cursor:
@@ -116,18 +120,19 @@ def rows(viewer: session.Viewer, value: MetricValue, since: datetime, until: dat
             st.button("Older", on_click=turn, args=(following,))
 
 
-def row(viewer: session.Viewer, r: object) -> dict[str, object]:
+def row(viewer: session.Viewer, names: dict[str, str], r: Any) -> dict[str, object]:
     """One row; its link opens the call."""
     at = pd.Timestamp(r.started_at).tz_convert(viewer.zone)
-    cells = [f"{at:%d %b %Y %H:%M:%S}", r.caller_number, r.callee_number, r.queue, r.agent, f"{r.value:g}"]
-    return {"href": f"/review?{urlencode({'call': r.call_id})}", "key": None, "cells": [str(c or "") for c in cells]}
+    caller, callee, agent = (formatting.party(n or "", names) for n in (r.caller_number, r.callee_number, r.agent))
+    cells = [f"{at:%d %b %Y %H:%M:%S}", caller, callee, r.queue or "", agent, f"{r.value:g}"]
+    return {"href": f"/review?{urlencode({'call': r.call_id})}", "key": None, "cells": cells}
 
 
-def stretch(viewer: session.Viewer, r: object) -> dict[str, object]:
+def stretch(viewer: session.Viewer, names: dict[str, str], r: Any) -> dict[str, object]:
     """A part of an agent's time."""
     at = pd.Timestamp(r.started_at).tz_convert(viewer.zone)
     state = r.row_id.split("/")[1]
-    cells = [f"{at:%d %b %Y %H:%M:%S}", r.agent, STATES[state], formatting.seconds(r.value)]
+    cells = [f"{at:%d %b %Y %H:%M:%S}", formatting.party(r.agent, names), STATES[state], formatting.seconds(r.value)]
     return {"href": None, "key": None, "cells": cells}
 
 
@@ -141,7 +146,7 @@ def turn(cursor: str | None) -> None:
 
 def opened(viewer: session.Viewer, metric_id: str, since: datetime, until: datetime) -> None:
     """One figure."""
-    st.button("All numbers", on_click=leave, type="tertiary")
+    st.button("← All numbers", on_click=leave)
     definition = metrics.BY_ID[metric_id]
     found = queries.values(viewer.reader(), viewer.scope, since, until, [metric_id, *definition.variants])
     value, rivals = found[0], found[1:]

@@ -9,7 +9,7 @@ import streamlit as st
 
 from analytics import queries
 from analytics.queries import topics
-from dashboard import charts, formatting, pages, period, player, session
+from dashboard import cards, charts, formatting, period, player, session
 from dashboard.web import meanings
 from pbx_core.store import models
 
@@ -23,41 +23,12 @@ SPOKEN = (
     "silence_share",
 )  # fmt: skip
 SOUND = ("mos_mean", "share_mos_below_3_6", "recorded_share", "recording_ok_share", "transcribed_share")
-CARD_PX = 168
 
 
-def explain(metric: queries.MetricValue) -> None:
-    """What a figure means and what it was made of; the page Numbers has its rivals and its rows."""
-    st.text(metric.definition)
-    if metric.reason:
-        st.text(f"No value: {metric.reason}")
-    st.text(formatting.made_of(metric))
-    st.text(f"Left out: {metric.exclusions}")
-    st.text(f"Definition {metric.metric_id}, version {metric.version}")
-    st.page_link(
-        pages.metrics(),
-        label="Rivals and rows",
-        query_params={"metric": metric.metric_id, **period.parameters()},
-    )
-
-
-def card(metric: queries.MetricValue) -> None:
-    """One figure."""
-    with st.container(border=True, width=CARD_PX, gap="xxsmall", height="stretch", key=f"card_{metric.metric_id}"):
-        value = formatting.number(metric.value, metric.unit)
-        st.metric(formatting.plain(metric.title), value, label_visibility="collapsed")
-        st.text(metric.title)
-        with st.popover("Explain", type="tertiary"):
-            explain(metric)
-
-
-def cards(metrics: list[queries.MetricValue], names: tuple[str, ...]) -> None:
-    """A row of figures that breaks where the screen ends."""
+def figures(metrics: list[queries.MetricValue], names: tuple[str, ...]) -> None:
+    """A row of them."""
     by_id = {m.metric_id: m for m in metrics}
-    with st.container(horizontal=True, gap="small"):
-        for name in names:
-            if name in by_id:
-                card(by_id[name])
+    cards.row([by_id[name] for name in names if name in by_id])
 
 
 def drawn(title: str, figure: go.Figure) -> None:
@@ -75,7 +46,7 @@ def sections(viewer: session.Viewer, metrics: list[queries.MetricValue], since: 
     window = charts.Window(since, until, grain, viewer.zone)
     calls = queries.volume(reader, viewer.scope, since, until, zone, grain)
     lines = queries.quality(reader, viewer.scope, since, until, zone, grain)
-    cards(metrics, CALLS)
+    figures(metrics, CALLS)
     left, right = st.columns([2, 1])
     with left:
         drawn("Calls by result", charts.volume(calls, colours, window))
@@ -84,16 +55,16 @@ def sections(viewer: session.Viewer, metrics: list[queries.MetricValue], since: 
     known = {m.metric_id: m.value for m in metrics}
     if known["inbound_conversations"]:
         st.subheader("Callers from outside", anchor=False)
-        cards(metrics, ANSWERED)
+        figures(metrics, ANSWERED)
     if known["queue_offered"]:
         st.subheader("Queues", anchor=False)
-        cards(metrics, QUEUES)
+        figures(metrics, QUEUES)
     st.subheader("Sound and recordings", anchor=False)
-    cards(metrics, SOUND)
+    figures(metrics, SOUND)
     if not lines.empty:
         drawn("Sound quality of the lines", charts.quality(lines, colours, window))
     st.subheader("Speech", anchor=False)
-    cards(metrics, SPOKEN)
+    figures(metrics, SPOKEN)
 
 
 def rising(viewer: session.Viewer) -> None:

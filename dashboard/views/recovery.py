@@ -12,10 +12,10 @@ import streamlit as st
 from analytics import queries
 from analytics.conversations.rules import RECOVERY_DAYS
 from analytics.queries import lost
-from dashboard import formatting, period, player, session
+from dashboard import cards, formatting, period, player, session
+from dashboard.web import api
 
 FIGURES = ("recovery_rate", "recovery_rate_any", "recovery_p50", "recovery_p95")
-CARD_PX = 210
 SHOWN_MAX = 200
 LOST = {"missed": "Missed", "abandoned": "Abandoned", "voicemail": "Voicemail", "out_of_hours": "Out of hours"}
 
@@ -28,22 +28,6 @@ def moment(at: Any, viewer: session.Viewer) -> str:
 def story(conversation_id: str) -> str:
     """Where this conversation is shown."""
     return f"/conversations?{urlencode({'conversation': conversation_id})}"
-
-
-def figures(viewer: session.Viewer, since: datetime, until: datetime) -> None:
-    """How many were made good, how fast; each with what it was made of."""
-    found = queries.values(viewer.reader(), viewer.scope, since, until, FIGURES)
-    with st.container(horizontal=True):
-        for value in found:
-            with st.container(
-                border=True, width=CARD_PX, gap="xxsmall", height="stretch", key=f"card_{value.metric_id}"
-            ):
-                st.metric(formatting.plain(value.title), formatting.number(value.value, value.unit))
-                st.text(value.reason or formatting.made_of(value))
-                with st.popover("What is this?"):
-                    st.text(value.definition)
-                    st.text(f"Left out: {value.exclusions}")
-                    st.text(f"Definition {value.metric_id}, version {value.version}")
 
 
 def waiting(viewer: session.Viewer, since: datetime, until: datetime) -> None:
@@ -60,7 +44,7 @@ def waiting(viewer: session.Viewer, since: datetime, until: datetime) -> None:
                 "href": f"tel:{r.outside_number}",
                 "key": None,
                 "cells": [
-                    r.outside_number, moment(r.lost_at, viewer), formatting.seconds((now - r.lost_at).total_seconds()),
+                    r.outside_number, moment(r.lost_at, viewer), formatting.lapse((now - r.lost_at).total_seconds()),
                     str(r.attempts), LOST[r.class_], r.queue, r.did,
                 ],
             }
@@ -82,12 +66,17 @@ def made_good(viewer: session.Viewer, since: datetime, until: datetime) -> None:
     if frame.empty:
         st.text("None in this period.")
         return
+    names = api.names(viewer.context, viewer.session)
     agents = lost.recovered_by_agent(viewer.reader(), viewer.scope, since, until)
     rows = [
         {
             "href": None,
             "key": None,
-            "cells": [a.agent or "–", str(a.callers), *map(formatting.seconds, (a.p50_s, a.p95_s))],
+            "cells": [
+                formatting.party(a.agent, names) or "–",
+                str(a.callers),
+                *map(formatting.lapse, (a.p50_s, a.p95_s)),
+            ],
         }
         for a in agents.itertuples()
     ]
@@ -98,8 +87,8 @@ def made_good(viewer: session.Viewer, since: datetime, until: datetime) -> None:
             "href": story(r.conversation_id),
             "key": None,
             "cells": [
-                r.outside_number, moment(r.started_at, viewer), LOST[r.class_], formatting.seconds(r.recovery_s),
-                r.recovered_agent, "we called" if r.we_called else "called again",
+                r.outside_number, moment(r.started_at, viewer), LOST[r.class_], formatting.lapse(r.recovery_s),
+                formatting.party(r.recovered_agent, names), "we called" if r.we_called else "called again",
             ],
         }
         for r in frame.rename(columns={"class": "class_"}).itertuples()
@@ -121,7 +110,7 @@ def content() -> None:
     )
     if viewer.session.role == "agent":
         st.text("You see the callers who met your own extension.")
-    figures(viewer, since, until)
+    cards.row(queries.values(viewer.reader(), viewer.scope, since, until, FIGURES))
     waiting(viewer, since, until)
     made_good(viewer, since, until)
     fresh = queries.freshness(viewer.reader())["last_ingest_at"]

@@ -20,6 +20,7 @@ WHEN = {
 }
 STATES = {"waiting": "waits", "sending": "is being sent", "sent": "sent", "failed": "NOT sent"}
 MAILS_SHOWN = 20
+FORM_PX = 560
 
 
 def look() -> None:
@@ -34,12 +35,12 @@ def look() -> None:
 
 def order(viewer: session.Viewer, people: dict[str, directory.Person]) -> None:
     """The form for a new one."""
-    with st.form("order", clear_on_submit=True):
+    with st.form("order", clear_on_submit=True, width=FORM_PX):
         st.subheader("Send a report by mail", anchor=False)
         rhythm = st.selectbox("How often", list(Rhythm), format_func=lambda r: WHEN[r], index=1)
         hour = st.selectbox("At", range(24), index=7, format_func=lambda h: f"{h:02d}:00")
         labels = {f"{p.name} ({p.email})": p.person_id for p in people.values()}
-        chosen = st.multiselect("To", options=list(labels))
+        chosen = st.multiselect("To", options=list(labels), placeholder="People of your organisation")
         name = st.text_input("Subject", max_chars=64, placeholder=making.NAMES[Rhythm.WEEKLY])
         if not st.form_submit_button("Send from now on", type="primary"):
             return
@@ -106,7 +107,9 @@ def content() -> None:
     st.subheader("By mail", anchor=False)
     if not viewer.context.settings.smtp_host:
         with st.container(border=True):
-            st.text("No mail server is set up, so nothing is sent. Who runs this system sets smtp_host.")
+            st.text(
+                "No mail server is set up, so nothing is sent yet. Whoever runs this system enters one as smtp_host."
+            )
     people = {p.person_id: p for p in directory.people(viewer.context.db, viewer.session.tenant_id)}
     if not may:
         st.text("Owners and managers decide which reports come by mail, and to whom.")

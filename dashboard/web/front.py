@@ -1,7 +1,7 @@
 """The document in which every page begins: Streamlit's index.html, put right before it is sent.
 
 Told where the server is, Streamlit does not look for it beneath the page's own address first, which cost each page two
-failed requests. The tab says Callbench from the start, and a font that no page uses is not fetched.
+failed requests. The tab says Callbench from the start.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ CHANGES = (  # pattern and what stands there instead, each exactly once
     (r'<meta charset="UTF-8" />', r"\g<0><script>window.__streamlit = { BACKEND_BASE_URL: location.origin }</script>"),
     (r"<title>.*?</title>", "<title>Callbench</title>"),
     (r'<link rel="shortcut icon"[^>]*>', '<link rel="icon" href="/auth/static/mark.svg" />'),
-    (r'<link\s+rel="preload"[^>]*>', ""),
     (r'<link rel="service-desc"[^>]*>', ""),
     (r"<noscript>.*?</noscript>", "<noscript>Callbench needs JavaScript.</noscript>"),
 )
