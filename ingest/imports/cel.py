@@ -31,6 +31,7 @@ COLUMNS = (
 _STAGES = (
     "dial", "queue", "background", "backgrounddetect", "read", "voicemail", "confbridge", "meetme", "page", "directory",
     "parkedcall", "pickup", "pickupchan", "bridge", "voicemailmain", "chanspy", "followme",
+    "zapateller",
 )  # fmt: skip
 _TABLE = """
     CREATE TEMP TABLE event (seq BIGINT, line BIGINT, type VARCHAR, moment DOUBLE, cid_name VARCHAR, num VARCHAR,

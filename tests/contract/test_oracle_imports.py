@@ -78,6 +78,7 @@ def _freeswitch_json(folder: Path, plan: draw.Plan) -> None:
 class Log:
     """A way to log. fields: what must be equal; timed: whether waits are; merged: classes that it cannot tell apart;
     strays: whether calls that serve another one (consultations) stand alone; menus: whether passed menus are seen;
+    hours: whether closed hours are;
     results: what it calls a queue, and how a visit to one ended, otherwise than we; blind: of which
     conversations it does not say how they ended."""
 
@@ -87,6 +88,7 @@ class Log:
     merged: dict[str, str] = field(default_factory=dict)
     strays: bool = False
     menus: bool = False
+    hours: bool = False
     results: dict[str, str] = field(default_factory=dict)
     blind: Callable[[Truth], bool] = lambda _: False
 
@@ -103,6 +105,7 @@ LOGS = {
         _mikopbx,
         timed=lambda _: True,
         menus=True,
+        hours=True,
         results={**people.QUEUE_NUMBERS, "key": "overflow"},  # it knows queues by number, and no keys within them
         blind=_sent_away,
     ),
@@ -120,7 +123,7 @@ class World:
     """One plan, and what each log of it became, by the key of the conversations' beginnings."""
 
     plan: draw.Plan
-    true: dict[bool, dict[Key, Truth]]  # with and without passed menus
+    true: dict[str, dict[Key, Truth]]  # what happened, as far as each log shows it
     found: dict[str, dict[Key, dict[str, Any]]]
 
 
@@ -142,12 +145,12 @@ def world(tmp_path_factory) -> World:
         keyed = {(r["started_at"], r["direction"], callers[r["conversation_id"]]): r for r in mine}
         assert len(keyed) == len(mine)
         found[name] = keyed
-    return World(plan, {menus: keyed_truth(plan, menus) for menus in (True, False)}, found)
+    return World(plan, {name: keyed_truth(plan, log) for name, log in LOGS.items()}, found)
 
 
-def keyed_truth(plan: draw.Plan, menus: bool) -> dict[Key, Truth]:
-    """What happened, as far as logs show it."""
-    told = truth.conversations(seen.from_outside(plan, menus=menus))
+def keyed_truth(plan: draw.Plan, log: Log) -> dict[Key, Truth]:
+    """What happened, as far as a log shows it."""
+    told = truth.conversations(seen.from_outside(plan, menus=log.menus, hours=log.hours))
     return {(t.started_at, t.direction, t.calls[0].caller): t for t in told}
 
 
@@ -161,7 +164,7 @@ def _zone(found: Any, question: str, answers: Any) -> str:
 @pytest.mark.parametrize("name", LOGS)
 def test_an_imported_office_had_the_same_conversations(world, name):
     log, found = LOGS[name], world.found[name]
-    true = world.true[log.menus]
+    true = world.true[name]
     assert true.keys() <= found.keys(), sorted(true.keys() - found.keys())[:5]
     strays = found.keys() - true.keys()
     assert not strays or log.strays, sorted(strays)[:5]
@@ -191,7 +194,7 @@ def differences(log: Log, row: dict[str, Any], wanted: Truth) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", LOGS)
 def test_an_imported_missed_caller_was_made_good_by_the_same_conversation(world, name):
-    found, true = world.found[name], world.true[LOGS[name].menus]
+    found, true = world.found[name], world.true[name]
     key_of = {row["conversation_id"]: key for key, row in found.items()}
     true_of = {t.conversation_id: key for key, t in true.items()}
     for key, wanted in true.items():

@@ -39,6 +39,20 @@ def unique(number: int) -> str:
     return f"{int((START + timedelta(minutes=number)).timestamp())}.{number}"
 
 
+def planned(tenant_id: str, folder: Path, *, zone: str = "UTC", ask: plans.Ask | None = None) -> plans.Plan:
+    """What lies in a folder. zone: the office's; ask: None refuses questions."""
+    return plans.make(
+        tenant_id,
+        folder,
+        sounds_in=None,
+        only=None,
+        home_zone=zone,
+        given_zone=None,
+        ask=ask or _refuse,
+        told=lambda found, seen: None,
+    )
+
+
 def staged(
     settings: Settings,
     tenant_id: str,
@@ -48,19 +62,10 @@ def staged(
     ask: plans.Ask | None = None,
     sounds: bool = True,
 ) -> staging.Manifest:
-    """Read and stage a folder; the next round of ingest loads it. zone: the office's; ask: None refuses questions."""
+    """Read and stage a folder; the next round of ingest loads it."""
     db, clock = engine.connect(settings), SystemClock()
     try:
-        made = plans.make(
-            tenant_id,
-            folder,
-            sounds_in=None,
-            only=None,
-            home_zone=zone,
-            given_zone=None,
-            ask=ask or _refuse,
-            told=lambda found, seen: None,
-        )
+        made = planned(tenant_id, folder, zone=zone, ask=ask)
         return stage.stage(made, settings, clock, db, stage.Wish(sounds=sounds, transcribe=False), lambda *_: None)
     finally:
         db.dispose()

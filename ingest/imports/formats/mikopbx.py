@@ -69,7 +69,8 @@ _ROWS = f"""
     )
     SELECT line, uniqueid_ AS unique_id, linkedid_ AS linked_id, src_num_ AS src, nullif(src_name_, '') AS src_name,
            dst_num_ AS dst, nullif(did_, '') AS did,
-           CASE WHEN lower(appname_) = 'ivr' THEN 'ivr-' || dst_num_ END AS context, coalesce(src_chan_, '') AS channel,
+           CASE WHEN lower(appname_) = 'ivr' THEN 'ivr-' || dst_num_
+                WHEN app AND dst_num_ = 'outworktimes' THEN dst_num_ END AS context, coalesce(src_chan_, '') AS channel,
            CASE WHEN app THEN '' ELSE dst_chan_ END AS peer_channel, nullif(appname_, '') AS last_app,
            CASE WHEN app THEN dst_num_ END AS last_data,
            started AS started_at, started + coalesce(end_at - start_at, to_seconds(coalesce(took_s, 0))) AS ended_at,

@@ -25,4 +25,17 @@ INSERT INTO made_wanted BY NAME
     JOIN known AS k USING (story) JOIN made_call AS c USING (call_id)
     WHERE r.kind IS NULL AND r.recording <> ''
         AND r.recording NOT IN (SELECT recording FROM told WHERE recording <> '')
-    GROUP BY ALL
+    GROUP BY ALL;
+
+-- Closed hours and blocked callers, where the log says just that: MikoPBX's own destination for hours that are not worked,
+-- and FreePBX's list of callers who are not heard, to whom the exchange speaks in that very context.
+CREATE OR REPLACE TEMP TABLE turned_away AS
+    SELECT DISTINCT coalesce(nullif(linked_id, ''), unique_id) AS story, context = 'outworktimes' AS closed
+    FROM raw_leg
+    WHERE kind IS NULL AND ($system = 'mikopbx' AND context = 'outworktimes'
+        OR $system = 'asterisk' AND context = 'app-blacklist-check'
+            AND lower(last_app) IN ('answer', 'wait', 'zapateller', 'playback', 'hangup'));
+
+UPDATE made_call SET closed_hours = CASE WHEN t.closed THEN 'outworktimes' ELSE '' END,
+    refused = CASE WHEN NOT t.closed AND made_call.disposition <> 'answered' THEN 'blocked' ELSE '' END
+FROM turned_away AS t JOIN known AS k USING (story) WHERE made_call.call_id = k.call_id

@@ -23,6 +23,7 @@ COLUMNS = (
     "work_completed TEXT, src_call_id TEXT, dst_call_id TEXT, verbose_call_id TEXT, a_transfer TEXT, "
     "rec_src_channel TEXT, dtmf_digits TEXT"
 )
+CLOSED = "outworktimes"
 STATUS = {"answered": "ANSWERED", "declined": "BUSY", "busy": "BUSY", "offline": "CHANUNAVAIL", "no_answer": "NOANSWER"}
 
 
@@ -61,7 +62,7 @@ def rows(call: Call) -> list[Row]:
             case Menu():
                 told.append(Row(call.caller, "2200100", step.at_s, step.at_s, step.until_s, "ANSWERED", "ivr"))
             case Announcement():
-                told.append(Row(call.caller, "outwork", step.at_s, step.at_s, step.until_s, "ANSWERED", "outworktimes"))
+                told.append(Row(call.caller, CLOSED, step.at_s, step.at_s, step.until_s, "ANSWERED", CLOSED))
             case Message():
                 told.append(Row(call.caller, "voicemail", step.at_s, step.at_s, step.until_s, "ANSWERED", "voicemail"))
             case Transfer():
@@ -110,16 +111,19 @@ def _values(call: Call, row: Row, serial: int, n: int, zone: ZoneInfo) -> dict[s
     outside = row.dst.startswith("+")
     source = people.TRUNK if call.direction == "inbound" else row.src
     answered = row.answered_s is not None
+    channel = "" if row.app else f"PJSIP/{people.TRUNK if outside else row.dst}-{serial + n + 1:08x}"
+    channel = f"App:{row.dst}" if row.app == CLOSED else channel
     return {
         "start": stamp(row.begin_s), "answer": stamp(row.answered_s), "endtime": stamp(row.end_s),
         "src_chan": f"PJSIP/{source}-{serial:08x}", "src_num": row.src, "src_name": call.name,
-        "dst_chan": "" if row.app else f"PJSIP/{people.TRUNK if outside else row.dst}-{serial + n + 1:08x}",
+        "dst_chan": channel,
         "dst_num": row.dst, "dst_name": "", "UNIQUEID": f"mikopbx-{epoch}.{serial}_{n}",
         "linkedid": f"mikopbx-{epoch}.{serial}", "did": call.did,
         "disposition": "ANSWERED" if answered else "NOANSWER",
         "recordingfile": "", "from_account": people.TRUNK if call.direction == "inbound" else "",
         "to_account": people.TRUNK if outside else "", "dialstatus": "ANSWER" if answered else row.status,
-        "appname": row.app, "transfer": "1" if row.transfer else "0", "is_app": "1" if row.app else "0",
+        "appname": "" if row.app == CLOSED else row.app, "transfer": "1" if row.transfer else "0",
+        "is_app": "1" if row.app else "0",
         "duration": int(row.end_s - row.begin_s),
         "billsec": int(row.end_s - row.answered_s) if row.answered_s is not None else 0, "work_completed": "1",
     }  # fmt: skip

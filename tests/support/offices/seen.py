@@ -1,4 +1,4 @@
-"""What a foreign exchange can know of a plan: its logs keep no hours, no holds, most not whether a message was left."""
+"""What a foreign exchange can know of a plan: its logs keep no holds, most no hours, nor whether a message was left."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ def _left(step: Step) -> Step:
     return replace(step, left=True) if isinstance(step, Message) else step
 
 
-def from_outside(plan: Plan, *, menus: bool) -> Plan:
-    """The plan as its logs can show it at best. menus: whether a menu is seen that was passed."""
+def from_outside(plan: Plan, *, menus: bool, hours: bool) -> Plan:
+    """The plan as its logs can show it at best. menus: whether a menu is seen that was passed; hours: whether closed
+    ones are."""
     seen = Plan(plan.office, plan.since, plan.until)
-    seen.stories = [[replace(call, steps=tuple(_steps(call, menus))) for call in story] for story in plan.stories]
+    seen.stories = [
+        [replace(call, steps=tuple(_steps(call, menus, hours))) for call in story] for story in plan.stories
+    ]
     return seen
 
 
-def _steps(call: Call, menus: bool) -> Iterator[Step]:
+def _steps(call: Call, menus: bool, hours: bool) -> Iterator[Step]:
     for step in call.steps:
         match step:
-            case Hours():
+            case Hours() if not hours:
                 continue
             case Menu() if not menus and step is not call.steps[-1]:
                 continue
