@@ -128,14 +128,17 @@ export class Words {
     );
   }
 
-  /** Off: what was read along so far goes from the page, too. */
+  /** Off: what was read along so far goes from the page, too, and is asked for anew when words are taken again. */
   #switch({ state, may_switch }) {
     const off = state === "private";
     this.private.hidden = !may_switch || (state === "off" || state === "hidden");
     this.private.dataset.on = String(off);
     this.private.textContent = off ? "Take words again" : "Take no words from this call";
-    if (off) for (const node of [this.log, this.now]) node.replaceChildren();
-    if (off) this.box.hidden = true;
+    if (!off) return;
+    for (const node of [this.log, this.now]) node.replaceChildren();
+    this.key = this.shown = "";
+    this.after = 0;
+    this.box.hidden = true;
   }
 
   #say({ state, sentence, behind_s, call }) {
