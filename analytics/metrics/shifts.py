@@ -6,6 +6,7 @@ Parameters: tenant_id, extension (null: everybody), since, until.
 
 from __future__ import annotations
 
+from analytics.conversations.sql import fill
 from analytics.metrics.types import Grain, Total
 
 LOGIN_DAYS = 31  # so far back log-ins are looked for: who logged in before, and never since, is not known to be there
@@ -13,6 +14,9 @@ CALL_H = 24  # the same of calls and wrap-ups
 CUT_MIN = 15  # hours and days of every time zone begin at a multiple of it
 # An agent whose name is no number (of a foreign log) cannot be found among the calls, so it would look idle.
 _NUMBER = "[0-9*#+]{1,20}"
+# What an agent is in at a moment, as one number that goes up and down: queues that he is logged in to, those in which
+# he is free, calls, wrap-ups; of each less than 1024. One sum in order of time is a quarter of the work of four.
+_FREE, _CALL, _WRAP = 1 << 10, 1 << 20, 1 << 30
 
 _SOURCE = """
     told AS (
@@ -34,37 +38,38 @@ _SOURCE = """
                          WHERE tenant_id = $tenant_id AND occurred_at >= $since AND occurred_at < $until),
                         (SELECT max(ended_at) FROM lk.main.call
                          WHERE tenant_id = $tenant_id AND started_at >= $since AND started_at < $until))) END AS till),
+    counted AS (  -- of a queue: 1 when he is there, and FREE when he is not paused
+        SELECT agent, queue, occurred_at, event_id, here + CASE WHEN paused THEN 0 ELSE here * {FREE} END AS n
+        FROM told),
     step AS (
-        SELECT agent, occurred_at AS moment, here - lag(here, 1, 0) OVER w AS here,
-               CASE WHEN paused THEN 0 ELSE here END - lag(CASE WHEN paused THEN 0 ELSE here END, 1, 0) OVER w AS free,
-               0 AS calls, 0 AS wraps
-        FROM told WINDOW w AS (PARTITION BY queue, agent ORDER BY occurred_at, event_id)
+        SELECT agent, occurred_at AS moment, n - lag(n, 1, 0) OVER w AS n
+        FROM counted WINDOW w AS (PARTITION BY queue, agent ORDER BY occurred_at, event_id)
         UNION ALL
-        SELECT number, unnest([answered_at, ended_at]), 0, 0, unnest([1, -1]), 0
+        SELECT number, unnest([answered_at, ended_at]), unnest([{CALL}, -{CALL}])
         FROM lk.main.leg SEMI JOIN agents ON agents.agent = leg.number
         WHERE tenant_id = $tenant_id AND answered_at < ended_at AND ended_at > $since
           AND started_at >= $since - INTERVAL {call} HOUR AND started_at < $until
         UNION ALL
-        SELECT agent, unnest([occurred_at, occurred_at + to_milliseconds(CAST(1000 * s AS BIGINT))]), 0, 0, 0,
-               unnest([1, -1])
+        SELECT agent, unnest([occurred_at, occurred_at + to_milliseconds(CAST(1000 * s AS BIGINT))]),
+               unnest([{WRAP}, -{WRAP}])
         FROM (SELECT agent, occurred_at, TRY_CAST(reason AS DOUBLE) AS s FROM lk.main.queue_event
               WHERE tenant_id = $tenant_id AND type = 'wrap_up'
                 AND occurred_at >= $since - INTERVAL {call} HOUR AND occurred_at < $until)
         SEMI JOIN agents USING (agent)
         WHERE s > 0),
     turn AS (
-        SELECT agent, greatest(moment, $since) AS moment, sum(here) AS here, sum(free) AS free, sum(calls) AS calls,
-               sum(wraps) AS wraps
+        SELECT agent, greatest(moment, $since) AS moment, sum(n)::BIGINT AS n
         FROM step, known WHERE moment < till GROUP BY ALL
-        UNION ALL SELECT agent, till, 0, 0, 0, 0 FROM agents, known WHERE till > $since),
+        UNION ALL SELECT agent, till, 0 FROM agents, known WHERE till > $since),
+    summed AS (
+        SELECT agent, moment AS a, lead(moment) OVER w AS b, sum(n) OVER (w ROWS UNBOUNDED PRECEDING)::BIGINT AS n
+        FROM turn WINDOW w AS (PARTITION BY agent ORDER BY moment)),
     stretch AS (
-        SELECT agent, moment AS a, lead(moment) OVER w AS b, sum(here) OVER w AS queues,
-               CASE WHEN sum(calls) OVER w > 0 THEN 'call' WHEN sum(wraps) OVER w > 0 THEN 'wrap_up'
-                    WHEN sum(free) OVER w > 0 THEN 'idle' ELSE 'paused' END AS state
-        FROM turn WINDOW w AS (PARTITION BY agent ORDER BY moment)
-        QUALIFY queues > 0 AND a < b)
+        SELECT agent, a, b, CASE WHEN n >= {WRAP} AND n % {WRAP} < {CALL} THEN 'wrap_up' WHEN n >= {CALL} THEN 'call'
+                                 WHEN n >= {FREE} THEN 'idle' ELSE 'paused' END AS state
+        FROM summed WHERE n % {FREE} > 0 AND a < b)
 """
-SOURCE = _SOURCE.replace("{login}", str(LOGIN_DAYS)).replace("{call}", str(CALL_H)).replace("{number}", _NUMBER).strip()
+SOURCE = fill(_SOURCE, login=LOGIN_DAYS, call=CALL_H, number=_NUMBER, FREE=_FREE, CALL=_CALL, WRAP=_WRAP).strip()
 _FACTS = """
     SELECT $tenant_id AS tenant_id, a AS started_at, '' AS call_id,
            agent || '/' || state || '/' || epoch_ms(a) AS row_id, '' AS direction, '' AS queue, agent, '' AS trunk_id,

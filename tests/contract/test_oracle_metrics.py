@@ -16,7 +16,7 @@ import pytest
 from analytics import queries
 from analytics.queries import Scope
 from analytics.queries import metrics as figures
-from tests.support.offices import draw, loading, metrics, truth
+from tests.support.offices import draw, loading, metrics, shifts, truth
 
 SEEDS = int(os.environ.get("ORACLE_SEEDS", "1"))
 ZONES = ("America/New_York", "Asia/Bishkek", "Europe/Berlin")
@@ -106,11 +106,30 @@ def test_days_add_up_to_their_period(world):
     for plan in world.plans:
         since, until = periods(plan)[0]
         scope, zone = Scope(plan.office.tenant_id), plan.office.zone
-        names = ["calls", "answer_rate", "service_level", "missed", "asa"]
+        names = ["calls", "answer_rate", "service_level", "missed", "asa", "occupancy"]
         frame = figures.series(world.reader, scope, since, until, names, "day", time_zone=zone)
         said = world.said(plan, since, until)
         for name in names:
             assert frame[frame.metric_id == name].numerator.sum() == pytest.approx(said[name][0])
+
+
+def test_an_agents_time_is_his_own(world):
+    """By agent it adds up to all; whoever sees his own extension only sees his; 101, who never logs in, has none."""
+    plan = world.plans[0]
+    since, until = periods(plan)[0]
+    whole = world.said(plan, since, until)["agent_logged_in_s"][0]
+    scope = Scope(plan.office.tenant_id)
+    frame = figures.series(world.reader, scope, since, until, ["agent_logged_in_s"], "agent")
+    assert set(frame.key) == set(shifts.QUEUES_OF) and frame.value.sum() == pytest.approx(whole)
+    for extension, expected in (("105", dict(zip(frame.key, frame.value, strict=True))["105"]), ("101", None)):
+        own = Scope(plan.office.tenant_id, extension)
+        time, rate = figures.values(world.reader, own, since, until, ["agent_logged_in_s", "occupancy"])
+        assert time.value == pytest.approx(expected)
+        rows, _ = figures.rows_behind(world.reader, own, "agent_logged_in_s", "numerator", since, until, limit=500)
+        assert rows.value.sum() == pytest.approx(expected or 0.0) and set(rows.agent) <= {extension}
+        assert rate.value is not None or (rate.reason or "").startswith("not available, because")
+    (of_queue,) = figures.values(world.reader, scope, since, until, ["occupancy"], where={"queue": "support"})
+    assert of_queue.value is None and "not told apart" in (of_queue.reason or "")
 
 
 def same(said: metrics.Pair, true: metrics.Pair) -> bool:
