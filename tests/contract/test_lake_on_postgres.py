@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,16 +18,20 @@ from sqlalchemy.engine import make_url
 
 from analytics import queries
 from analytics.health.gather import gather
-from analytics.tenantsql.session import Sql
+from analytics.tenantsql.child import TenantReader
 from ingest import command, maintenance, places, upgrade, warehouse
 from ingest.places import turns
 from ingest.writer import Writer
+from pbx_core.clock import SystemClock
+from pbx_core.domain.records import Cdr
 from pbx_core.errors import ConfigError, InputError, Unavailable
 from pbx_core.settings import Settings, load
-from pbx_core.store import engine, schema
+from pbx_core.store import directory, engine, schema
+from tests.conftest import POSTGRES
 from tests.support import facts, postgres, s3
 from tests.support.waiting import until
 
+CLOCK = SystemClock()
 PASSWORD, SECRET_KEY = "of%the'user", "of-the-bucket"
 COUNTS = "SELECT (SELECT count(*) FROM lk.main.call) AS calls, (SELECT count(*) FROM lk.main.leg) AS legs"
 STORIES = "SELECT count(*) AS n, count(DISTINCT conversation_id) AS different FROM lk.main.conversation"
@@ -39,34 +45,42 @@ REFUSED = (
 )
 
 
+@dataclass(frozen=True)
+class Machine:
+    """One of two: an exchange with a tenant of its own; its calls and a comment wait to be loaded."""
+
+    settings: Settings
+    tenant: directory.Tenant
+    calls: list[Cdr]
+
+
 @pytest.fixture(scope="module")
-def s3_server():
-    with s3.server() as endpoint:
-        yield endpoint
+def machines(populated, tmp_path_factory) -> Iterator[tuple[Machine, Machine]]:
+    """Two that share a warehouse. Every test loads what is not loaded yet and leaves the tables as they were."""
+    with s3.server() as endpoint, pytest.MonkeyPatch.context() as env:
+        env.setenv("AWS_ACCESS_KEY_ID", "test")
+        env.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        catalog = make_url(postgres.database()).set(password=PASSWORD).render_as_string(hide_password=False)
+        shared = {"catalog": catalog, "files": f"s3://{s3.BUCKET}/lake", "endpoint": endpoint}
+        made = []
+        for number in (0, 1):
+            data = tmp_path_factory.mktemp("machine")
+            if POSTGRES:
+                env.setenv("CALLBENCH_DATABASE", postgres.database(populated))
+            else:
+                shutil.copy(populated, data)
+            (data / "callbench.toml").write_text("".join(f'warehouse_{k} = "{v}"\n' for k, v in shared.items()))
+            settings = load(data)
+            with database(settings) as db:
+                tenant = directory.tenants(db)[number]
+            made.append(Machine(settings, tenant, facts.write_calls(settings, CLOCK, tenant, 10)))
+            comment(settings, tenant, f"of {number}")
+        yield made[0], made[1]
 
 
-@pytest.fixture
-def machine(world, s3_server, tmp_path, monkeypatch) -> Callable[..., Settings]:
-    """Sets up a machine, or another state of its settings, all with one warehouse."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-    catalog = make_url(postgres.database()).set(password=PASSWORD).render_as_string(hide_password=False)
-
-    def made(name: str, **settings: object) -> Settings:
-        data = tmp_path / name
-        if not data.exists():
-            shutil.copytree(world.settings.data, data)
-        told = {
-            "warehouse_catalog": catalog,
-            "warehouse_files": f"s3://{s3.BUCKET}/lake",
-            "warehouse_endpoint": s3_server,
-            **settings,
-        }
-        lines = [f"{key} = {value if isinstance(value, int) else repr(value)}" for key, value in told.items()]
-        (data / "callbench.toml").write_text("\n".join(lines).replace("'", '"'))
-        return load(data)
-
-    return made
+def other(machine: Machine, **settings: object) -> Settings:
+    """A machine with other settings."""
+    return machine.settings.model_copy(update=settings)
 
 
 def comment(settings: Settings, tenant, comment_id: str, seq: int = 1) -> None:
@@ -98,10 +112,10 @@ def opened(settings: Settings) -> queries.Reader | None:
 
 
 @contextmanager
-def looping(settings: Settings, clock) -> Iterator[command.Loop]:
+def looping(settings: Settings) -> Iterator[command.Loop]:
     """What `callbench ingest` runs."""
-    with database(settings) as db, warehouse.exclusive(settings, clock):
-        loop = command.Loop(settings, clock, db, upgrade.prepare(settings, clock, print))
+    with database(settings) as db, warehouse.exclusive(settings, CLOCK):
+        loop = command.Loop(settings, CLOCK, db, upgrade.prepare(settings, CLOCK, print))
         try:
             yield loop
         finally:
@@ -116,61 +130,53 @@ def drained(loop: command.Loop) -> list[tuple[int, int]]:
     return [loop._writer.con.execute(sums.format(name)).fetchone() for name in ("call", "leg", "conversation")]
 
 
-def test_two_machines_load_at_once_and_no_row_is_lost_or_doubled(machine, world, monkeypatch):
+def test_two_machines_load_at_once_and_no_row_is_lost_or_doubled(machines, monkeypatch):
     monkeypatch.setattr("ingest.sources.feed.ROUND_BYTES_MAX", 40_000)  # several rounds each
     monkeypatch.setattr("ingest.sources.feed.SEGMENT_BYTES_MAX", 40_000)
-    homes = {"a": world.acme, "b": world.birch}
-    machines = {name: machine(name) for name in homes}
-    calls = []
-    for name, tenant in homes.items():
-        calls += facts.write_calls(machines[name], world.clock, tenant, 10)
-        comment(machines[name], tenant, f"of {name}")
-    told: dict[str, command.Progress] = {}
+    one, two = machines
+    told: dict[Path, command.Progress] = {}
 
-    def load_all(name: str) -> None:
-        with looping(machines[name], world.clock) as loop:
+    def load_all(settings: Settings) -> None:
+        with looping(settings) as loop:
             until(lambda: not loop.step() and not loop.progress.problem, 100, 0, "nothing is left")
-            told[name] = loop.progress
+            told[settings.data] = loop.progress
 
-    with pytest.raises(Unavailable, match="no warehouse callbench_1"):
-        queries.open_reader(machines["a"])
-    threads = [threading.Thread(target=load_all, args=(name,)) for name in machines]
+    threads = [threading.Thread(target=load_all, args=(machine.settings,)) for machine in machines]
     for thread in threads:
         thread.start()
-    with closing(until(lambda: opened(machines["a"]), 60, 0.3, "there are tables")) as reader:
+    with closing(until(lambda: opened(one.settings), 60, 0.3, "there are tables")) as reader:
         seen = []
         while any(thread.is_alive() for thread in threads):
             seen.append(tuple(reader.rows(COUNTS)[0].values()))
             threads[0].join(0.2)  # the writers need the processor, too
         for thread in threads:
             thread.join()
-        assert told.keys() == machines.keys()
+        assert len(told) == 2
         assert all(legs == 2 * found for found, legs in seen) and seen == sorted(seen)
         stored = [tuple(r.values()) for r in reader.rows("SELECT tenant_id, call_id FROM lk.main.call ORDER BY ALL")]
-        assert stored == sorted((c.tenant_id, c.call_id) for c in calls)
+        assert stored == sorted((call.tenant_id, call.call_id) for call in (*one.calls, *two.calls))
         (stories,) = reader.rows(STORIES)
         assert stories["n"] == stories["different"] > 0
         comments = [r["comment_id"] for r in reader.rows("SELECT comment_id FROM lk.main.comment ORDER BY ALL")]
-        assert comments == ["of a", "of b"]
-        with database(machines["b"]) as db:
-            sources = gather(machines["b"], db, world.clock, reader).sources
+        assert comments == ["of 0", "of 1"]
+        with database(two.settings) as db:
+            sources = gather(two.settings, db, CLOCK, reader).sources
         assert not any(source.waiting for source in sources), sources
 
 
-def test_a_round_that_meets_anothers_commit_is_done_again_and_one_machine_writes_at_a_time(machine, world, monkeypatch):
+def test_a_round_that_meets_anothers_commit_is_done_again_and_one_machine_writes_at_a_time(machines, monkeypatch):
     """Somebody who holds no turn (SQL by hand) commits in mid-round what the round wants to change."""
     monkeypatch.setattr(turns, "WAIT_S", 0.1)
-    one, other = machine("a"), machine("b")
-    facts.write_calls(one, world.clock, world.acme, 10)
-    comment(one, world.acme, "c")
-    with looping(one, world.clock) as loop, closing(places.of(other)) as place:
+    one, two = machines
+    texts = "SELECT text FROM lk.main.comment WHERE comment_id = 'of 0'"
+    with looping(one.settings) as loop, closing(places.of(two.settings)) as place:
         before = drained(loop)
-        comment(one, world.acme, "c", 2)
+        comment(one.settings, one.tenant, "of 0", 2)
         put_offsets = Writer._put_offsets
 
         def meets(writer, offsets) -> None:
             put_offsets(writer, offsets)
-            with closing(warehouse.attach(other, read_only=False)) as con:
+            with closing(warehouse.attach(two.settings, read_only=False)) as con:
                 con.execute("DELETE FROM lk.main.ingest_offset WHERE source = 'comments'")
 
         with monkeypatch.context() as patched:
@@ -179,72 +185,76 @@ def test_a_round_that_meets_anothers_commit_is_done_again_and_one_machine_writes
         with place.turn():
             assert not loop.step() and "Another machine is writing" in loop.progress.problem
         con = loop._writer.con
-        assert con.execute("SELECT text FROM lk.main.comment").fetchall() == [("1",)]
+        assert con.execute(texts).fetchall() == [("1",)]
         assert drained(loop) == before and loop.progress.problem is None
-        assert con.execute("SELECT text FROM lk.main.comment").fetchall() == [("2",)]
+        assert con.execute(texts).fetchall() == [("2",)]
 
         con.execute(f"COPY (SELECT 1) TO 's3://{s3.BUCKET}/lake/1/main/call/of-another.parquet'")
-        assert maintenance.remove_orphans(con, world.clock, alone=False) == 0  # another machine may be writing it
-        done = maintenance.tidy(con, world.clock, maintenance.Epoch(one), keep_s=0)
+        assert maintenance.remove_orphans(con, CLOCK, alone=False) == 0  # another machine may be writing it
+        done = maintenance.tidy(con, CLOCK, maintenance.Epoch(one.settings), keep_s=0)
         assert done.snapshots_expired > 0 and drained(loop) == before
 
 
-def test_readers_reach_nothing_else_and_no_secret_is_shown(machine, world, caplog):
-    home = machine("a")
-    facts.write_calls(home, world.clock, world.acme, 5)
-    with looping(home, world.clock) as loop:
+def test_readers_reach_nothing_else_and_no_secret_is_shown(machines, caplog):
+    home, _ = machines
+    with looping(home.settings) as loop:
         drained(loop)
-        with closing(queries.open_reader(home)) as reader:
+        with closing(TenantReader(home.settings, home.tenant.tenant_id, "512MB")) as reader:
             check_doors(reader)
-            with Sql(home, world.acme.tenant_id) as sql:
-                assert sql("SELECT count(*) AS n FROM call").n[0] == 5
-                for question in REFUSED:
-                    with pytest.raises(InputError):
-                        sql(question.format(bucket=s3.BUCKET, catalog="host=127.0.0.1"))
             postgres.server().kill()
             try:
                 with pytest.raises(Unavailable, match=r"cannot be reached.*connection to server") as read:
-                    reader.rows(COUNTS)
+                    reader.ask("SELECT count(*) AS n FROM call", None)
                 assert not loop.step() and "cannot be reached" in loop.progress.problem
             finally:
                 postgres.server().start()
-            assert reader.rows(COUNTS) == [{"calls": 5, "legs": 10}]
+            counted = reader.ask("SELECT count(*) AS n FROM call", None)
+            assert counted.to_pylist() == [{"n": len(home.calls)}]  # not those of the other tenant
             assert not loop.step() and loop.progress.problem is None
-    with looping(machine("a", warehouse_endpoint="http://127.0.0.1:9"), world.clock) as away:
+    with looping(other(home, warehouse_endpoint="http://127.0.0.1:9")) as away:
         assert not away.step() and "Could not connect" in away.progress.problem
     logged = [record.reason for record in caplog.records]
     said = f"{read.value}{logged}"
     assert len(logged) == 2 and PASSWORD not in said and SECRET_KEY not in said
 
 
-def check_doors(reader: queries.Reader) -> None:
-    """Those that `restrict` shuts, and what can be seen of secrets."""
+def check_doors(reader: TenantReader) -> None:
+    """What an analyst may not ask, and what he would not get if he could."""
+    for question in REFUSED:
+        with pytest.raises(InputError, match="This was not asked"):
+            reader.ask(question.format(bucket=s3.BUCKET, catalog="host=127.0.0.1"), None)
     for place in (f"s3://{s3.BUCKET}/elsewhere.parquet", f"s3://{s3.BUCKET}/lake/2/x.parquet", "/etc/hostname"):
-        with pytest.raises(Unavailable, match="Permission Error"):
-            reader.rows("FROM read_text($place)", {"place": place})
-    shown = str(reader.rows("FROM duckdb_secrets()") + reader.rows("FROM duckdb_databases()"))
-    assert PASSWORD not in shown and SECRET_KEY not in shown
+        with pytest.raises(InputError, match="Permission Error"):
+            reader._run("FROM read_text($place)", {"place": place})
+    shown = str(
+        [reader._run(f"FROM {table}()", None)[1].to_pylist() for table in ("duckdb_secrets", "duckdb_databases")]
+    )
+    assert "callbench" in shown and PASSWORD not in shown and SECRET_KEY not in shown
 
 
-def test_another_versions_warehouse_is_left_and_the_next_generation_is_made_from_the_journals(machine, world):
-    home = machine("a")
-    facts.write_calls(home, world.clock, world.acme, 5)
+def test_another_versions_warehouse_is_left_and_the_next_generation_is_made_from_the_journals(machines):
+    home, _ = machines
     says = "set warehouse_generation = 2 on every machine"
-    with looping(home, world.clock) as loop:
-        before = drained(loop)
-        loop._writer.con.execute("ALTER TABLE lk.main.call DROP COLUMN caller_name")
+    with looping(home.settings) as loop:
+        drained(loop)
+        of_home = "SELECT bit_xor(hash(t)) FROM lk.main.call AS t WHERE tenant_id = ?"
+        before = loop._writer.con.execute(of_home, [home.tenant.tenant_id]).fetchall()
+        loop._writer.con.execute("CREATE TABLE lk.main.of_tomorrow (a VARCHAR)")
         loop.close()
         with pytest.raises(ConfigError, match=says):
             loop.step()
     with pytest.raises(Unavailable, match=says):
-        queries.open_reader(home)
+        queries.open_reader(home.settings)
     with pytest.raises(ConfigError, match=says):
-        upgrade.prepare(home, world.clock, print, asked=True)
-    with looping(machine("a", warehouse_generation=2), world.clock) as loop:
-        found = drained(loop)
-        with closing(places.of(home)._connect()) as connection:
-            connection.execute("DROP SCHEMA callbench_1 CASCADE")
-        assert found == drained(loop) == before
+        upgrade.prepare(home.settings, CLOCK, print, asked=True)
+    following = other(home, warehouse_generation=2)
+    with pytest.raises(Unavailable, match="no warehouse callbench_2"):
+        queries.open_reader(following)
+    with looping(following) as loop:
+        drained(loop)
+        with closing(places.of(home.settings)._connect()) as connection:
+            connection.execute("DROP SCHEMA callbench_1 CASCADE")  # as the manual says
+        assert loop._writer.con.execute(of_home, [home.tenant.tenant_id]).fetchall() == before != [(None,)]
 
 
 @pytest.mark.parametrize(
@@ -255,10 +265,14 @@ def test_another_versions_warehouse_is_left_and_the_next_generation_is_made_from
         ({"warehouse_files": "s3://"}, "of the form s3://bucket/prefix"),
         ({"warehouse_files": "/somewhere"}, "of the form s3://bucket/prefix"),
         ({"warehouse_catalog": "postgresql://x:hidden@host"}, "has the form postgresql://"),
+        ({"warehouse_catalog": "postgresql://x@host/name?password=hidden"}, "has the form postgresql://"),
         ({"warehouse_catalog": "mysql://x:hidden@host/name"}, "has the form postgresql://"),
     ],
 )
-def test_settings_that_cannot_be_meant_are_refused(machine, wrong, says):
+def test_settings_that_cannot_be_meant_are_refused(tmp_path, monkeypatch, wrong, says):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    right = {"warehouse_catalog": "postgresql://x:hidden@host/name", "warehouse_files": "s3://bucket"}
     with pytest.raises(ConfigError, match=says) as refused:
-        places.of(machine("a", **wrong))
+        places.of(load(tmp_path, **{**right, **wrong}))
     assert "hidden" not in str(refused.value)
