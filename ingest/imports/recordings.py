@@ -175,6 +175,12 @@ class Keeper:
             **told_of,
         }
 
+    def names(self) -> dict[str, tuple[str, str]]:
+        """After keep(): the names of sounds that were taken over → their call and recording ids."""
+        found = self._read_notes()
+        calls = {key: key.partition("/") for key, note in found.items() if "recording_id" in note}
+        return {name: (call, found[key]["recording_id"]) for key, (call, _, name) in calls.items()}
+
     def _check_space(self, needed: int) -> None:
         place = self._settings.recordings_dir
         place.mkdir(parents=True, exist_ok=True)

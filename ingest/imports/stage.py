@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from ingest import convert, tables
-from ingest.imports import recordings, staging, undone
+from ingest.imports import recordings, staging, undone, words
 from ingest.imports.plan import Plan
 from ingest.imports.recordings import Orphan
 from ingest.imports.staging import Manifest, Progress, quoted
@@ -59,6 +59,7 @@ def _stage(
             seen,
             progress=lambda count, total: progress("taking the recordings over", count, total),
         )
+        words.keep(plan, settings, clock, keeper.names() if wish.sounds else {})
         progress("writing", 0, 1)
         orphans = [*recordings.orphans(con, seen), *broken]
         manifest = _write(con, plan, part, raw, made, orphans, stamp, duplicates)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ingest.imports import vcon_words
 from ingest.imports.values import iso, number, text
 
 VERSIONS = ("0.0.1", "0.0.2", "0.0.3", "0.3.0", "0.4.0")  # whose field names these are
@@ -31,11 +32,13 @@ _SUFFIXES = {
 
 @dataclass(frozen=True)
 class Taken:
-    """Rows without `file` and `line`, what was wrong, and the sound inside by the name that a row's recording has."""
+    """Rows without `file` and `line`, what was wrong, and the sound inside by the name that a row's recording has;
+    heard: transcripts, each with that name and the index of the party that called."""
 
     rows: tuple[dict[str, Any], ...]
     wrong: tuple[str, ...]
     sounds: Mapping[str, bytes]
+    heard: tuple[tuple[str, int, vcon_words.Told], ...] = ()
 
 
 def opened(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,7 +67,8 @@ def take(record: Mapping[str, Any], stem: str) -> Taken:
     if critical:
         raise ValueError(f"it may not be read without knowing {critical!s:.100}")
     rows: list[dict[str, Any]] = []
-    wrong: list[str] = []
+    told, wrong = vcon_words.transcripts(record, parties)
+    heard: list[tuple[str, int, vcon_words.Told]] = []
     sounds: dict[str, bytes] = {}
     for index, dialog in enumerate(dialogs[:DIALOGS_MAX] if isinstance(dialogs, list) else []):
         if not isinstance(dialog, dict) or dialog.get("type") not in ("recording", "incomplete"):
@@ -81,11 +85,12 @@ def take(record: Mapping[str, Any], stem: str) -> Taken:
             wrong.append(f"dialog {index}: {error}")
             continue
         row["recording"] = name
+        heard += [(name, _first(dialog), one) for one in told if one.dialog == index and name]
         if sound is not None and name:
             sounds[name] = sound
     if not rows and not wrong:
         wrong.append("there is no dialog of sound in it")
-    return Taken(tuple(rows), tuple(wrong), sounds)
+    return Taken(tuple(rows), tuple(wrong), sounds, tuple(heard))
 
 
 def _row(uuid: str, index: int, dialog: Mapping[str, Any], parties: Sequence[Any]) -> dict[str, Any]:
@@ -93,8 +98,7 @@ def _row(uuid: str, index: int, dialog: Mapping[str, Any], parties: Sequence[Any
     if started is None:
         raise ValueError("its start is no time with a zone")
     there = list(_flat(dialog.get("parties")))
-    first = dialog.get("originator")
-    first = first if isinstance(first, int) and not isinstance(first, bool) else (there[0] if there else 0)
+    first = _first(dialog)
     caller = _party(parties, first)
     callee = next((_party(parties, i) for i in [*there, 0, 1] if i != first), {})
     length_s = max(0.0, number(dialog.get("duration")) or 0.0)
@@ -116,6 +120,13 @@ def _row(uuid: str, index: int, dialog: Mapping[str, Any], parties: Sequence[Any
         "peer_channel": None if answered else "",
         "hangup_party": _hung_up(dialog, first),
     }
+
+
+def _first(dialog: Mapping[str, Any]) -> int:
+    """The index of the party that called."""
+    there = list(_flat(dialog.get("parties")))
+    first = dialog.get("originator")
+    return first if isinstance(first, int) and not isinstance(first, bool) else (there[0] if there else 0)
 
 
 def _party(parties: Sequence[Any], index: int) -> Mapping[str, Any]:

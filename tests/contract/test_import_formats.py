@@ -120,7 +120,10 @@ def _vcon(folder: Path) -> None:
         "content_hash": "sha512-" + base64.urlsafe_b64encode(hashlib.sha512(content).digest()).decode().rstrip("="),
     }  # fmt: skip
     parties = [{"tel": "tel:+4930111", "name": "Anna"}, {"tel": "tel:1001"}]
-    container = {"vcon": "0.4.0", "uuid": uuid(1), "parties": parties, "dialog": [dialog]}
+    said = [{"start": 0.2, "end": 0.9, "text": "Good morning", "speaker": 1}, {"start": 1, "end": 2, "text": "Hello",
+            "speaker": 0}]  # fmt: skip
+    analysis = {"type": "transcript", "dialog": 0, "vendor": "Acme", "encoding": "json", "body": {"segments": said}}
+    container = {"vcon": "0.4.0", "uuid": uuid(1), "parties": parties, "dialog": [dialog], "analysis": [analysis]}
     (folder / "one.vcon").write_text(json.dumps(container))
 
 
@@ -215,6 +218,16 @@ def test_the_recording_of_a_leg_is_found(world: World, name: str) -> None:
     rows = world.rows(name, "SELECT c.recording_id = r.recording_id, r.duration_s FROM lk.main.recording AS r "
                             "JOIN lk.main.call AS c USING (call_id) WHERE r.tenant_id = ?")  # fmt: skip
     assert rows == [(True, 2.0)]
+
+
+def test_the_transcript_of_a_vcon_is_that_of_its_recording_and_marked_as_not_ours(world: World) -> None:
+    rows = world.rows("vcon", "SELECT t.status, t.model, t.version, u.party, u.text, r.call_id = t.call_id "
+                              "FROM lk.main.transcript AS t "
+                              "JOIN lk.main.utterance AS u USING (tenant_id, recording_id) "
+                              "JOIN lk.main.recording AS r USING (tenant_id, recording_id) WHERE t.tenant_id = ? "
+                              "ORDER BY u.start_s")  # fmt: skip
+    ours = ("done", "imported: Acme", "imported")
+    assert rows == [(*ours, "callee", "Good morning", True), (*ours, "caller", "Hello", True)]
 
 
 def test_who_is_on_which_side_follows_the_direction_of_a_call_of_mikopbx(world: World) -> None:

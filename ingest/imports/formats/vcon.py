@@ -11,6 +11,7 @@ from typing import Any
 from ingest.imports import lines, values, vcon_record
 from ingest.imports.plan import Seen
 from ingest.imports.raw import SNIFF_BYTES, Bad, Evidence, Read
+from ingest.imports.vcon_words import Told
 from pbx_core.errors import InputError
 
 FILE_BYTES_MAX = 512 << 20  # of one file; an hour of stereo sound inside has 40 MB
@@ -39,7 +40,7 @@ class Vcon:
             says.append(f"It is a vCon of version {version[1]}.")
             if version[1] not in vcon_record.VERSIONS:
                 says.append("That version is not known here: it is read by the names of version 0.4.0.")
-        says.append("Its times carry their zone. Transcripts in it are not taken over.")
+        says.append("Its times carry their zone. Transcripts of sound that is there are taken over as they stand.")
         return Evidence(self.name, 0.95, "signed" if signed else "plain", "UTC", tuple(says))
 
     def read(self, path: Path, name: str, found: Evidence) -> Iterator[Read]:
@@ -59,6 +60,11 @@ class Vcon:
                 target.write_bytes(content)
                 out.append(Seen(target, sound, len(content)))
         return out
+
+    def heard(self, path: Path, name: str) -> Iterator[tuple[str, int, Told]]:
+        """Transcripts in the file, each with the name of its recording and the index of the party that called."""
+        for _, _, taken, _ in _each(path, name):
+            yield from () if isinstance(taken, str) else taken.heard
 
 
 _One = tuple[int, str, vcon_record.Taken | str, int]

@@ -12,6 +12,7 @@ import pytest
 
 from ingest.imports.formats.vcon import FORMAT
 from ingest.imports.raw import Bad
+from ingest.imports.vcon_words import Piece, Told
 
 SOUND = b"RIFF....WAVE not looked at here"
 
@@ -130,3 +131,57 @@ def test_what_cannot_be_taken_is_put_aside_with_its_reason(
 def test_odd_parties_break_nothing(tmp_path: Path, odd: Any) -> None:
     rows, bad, _ = _read(tmp_path, json.dumps(_vcon(_dialog(parties=odd, originator=odd, duration=odd))))
     assert len(rows) == 1 and not bad
+
+
+def _heard(tmp_path: Path, analysis: Any, **changed: Any) -> tuple[list[tuple[str, int, Told]], list[str]]:
+    path = tmp_path / "a.vcon.json"
+    path.write_text(json.dumps(_vcon(_dialog(**changed), analysis=analysis)))
+    _, bad, sounds = _read(tmp_path, path.read_text())
+    found = list(FORMAT.heard(path, "a.vcon.json"))
+    assert {name for name, *_ in found} <= sounds.keys()
+    return found, [b.reason for b in bad]
+
+
+def test_transcripts_say_whose_they_are_and_who_speaks(tmp_path: Path) -> None:
+    segments = [
+        {"start": 1.5, "end": 2, "text": " Hello ", "speaker": 1, "confidence": 0.9},
+        {"start": 3, "end": 4, "text": "Good morning", "speaker": "Anna"},
+        {"start": 5, "end": 4, "text": "backwards"},
+        {"start": 6, "end": 7, "text": "  "},
+        "nonsense",
+    ]
+    wtf = {"type": "transcript", "dialog": 0, "vendor": "Acme", "product": "Ears 2", "encoding": "json",
+           "body": {"transcript": {"language": "en-US"}, "segments": segments}}  # fmt: skip
+    (found,), wrong = _heard(tmp_path, [wtf, {"type": "summary", "dialog": 0, "body": "short"}], originator=1)
+    assert not wrong
+    assert found[1:] == (
+        1,
+        Told(0, "Acme Ears 2", "en", (Piece(1, 1.5, 2.0, "Hello", 0.9), Piece(0, 3.0, 4.0, "Good morning", None))),
+    )
+
+
+def test_our_own_form_comes_back(tmp_path: Path) -> None:
+    said = [{"party": "callee", "start_s": 0.5, "end_s": 1.0, "text": "=1+1", "edited": False,
+             "words": [{"text": "=1+1", "start_s": 0.6, "end_s": 0.9, "p": 0.5}]}]  # fmt: skip
+    body = json.dumps({"language": "ru", "utterances": said})
+    ours = {"type": "transcript", "dialog": [0], "encoding": "json", "body": body}
+    (found,), wrong = _heard(tmp_path, [ours])
+    assert not wrong
+    assert found[2] == Told(0, "somebody else", "ru", (Piece(1, 0.5, 1.0, "=1+1", None, (("=1+1", 0.6, 0.9),)),))
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"dialog": [0, 1]}, "the transcript is not of one dialog"),
+        ({"dialog": True}, "the transcript is not of one dialog"),
+        ({"body": "just words"}, "the transcript is plain text without times"),
+        ({"body": "§", "encoding": "base64url"}, "the transcript's body is no base64url"),
+        ({"body": None}, "the transcript has no body inside"),
+        ({"body": {"results": []}}, "the form of the transcript by Acme is not known"),
+    ],
+)
+def test_other_transcripts_are_put_aside_with_their_reason(tmp_path: Path, changed: Any, reason: str) -> None:
+    found, wrong = _heard(tmp_path, [{"type": "transcript", "dialog": 0, "vendor": "Acme", "body": {}} | changed])
+    assert not found
+    assert wrong == [f"analysis 0: {reason}"]
