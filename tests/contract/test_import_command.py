@@ -121,10 +121,13 @@ def heard(world) -> None:
         assert job is not None and job.state == "ready"
 
 
-def test_importing_again_changes_nothing_and_a_longer_log_adds_what_is_new(world, folder):
+def test_importing_again_and_making_anew_change_nothing_and_a_longer_log_adds_what_is_new(world, folder):
     run(world, folder, "--yes")
     before = lake.content(world.settings)
     run(world, folder, "--yes")
+    assert lake.content(world.settings) == before
+    done = CliRunner().invoke(callbench, ["--data", str(world.settings.data), "ingest", "--rebuild"])
+    assert done.exit_code == 0, done.output
     assert lake.content(world.settings) == before
     log = folder / "cdr-csv" / "Master.csv"
     log.write_text(log.read_text() + line(6, "+49306660", "101") + "\n")
@@ -137,35 +140,11 @@ def test_importing_again_changes_nothing_and_a_longer_log_adds_what_is_new(world
     assert lake.query(world.settings, "SELECT count(*) FROM lk.main.import_run") == [(2,)]
 
 
-def test_a_queue_log_that_comes_later_is_joined_with_its_calls(world, tmp_path):
-    log = tmp_path / "Master.csv"
-    log.write_text("\n".join(line(i, f"+4930{i:04d}", "102", queue="400") for i in range(3)) + "\n")
-    run(world, log, "--yes")
-    at = int((START + timedelta(minutes=1)).timestamp())
-    queue_log = tmp_path / "queue_log"
-    queue_log.write_text(
-        f"{at}|{unique(1)}|400|NONE|ENTERQUEUE||+49300001|1\n"
-        f"{at + 17}|{unique(1)}|400|PJSIP/102|CONNECT|17|{at + 10}.9|7\n"
-        f"{at + 30}|{unique(1)}|400|PJSIP/102|COMPLETEAGENT|17|13|1\n"
-    )
-    run(world, queue_log, "--yes")
-    text = "SELECT caller_number, queue_wait_s, talk_s, hangup_party FROM lk.main.call ORDER BY started_at"
-    found = lake.query(world.settings, text)
-    assert [row[0] for row in found] == ["+49300000", "+49300001", "+49300002"]
-    assert found[1] == ("+49300001", 17.0, 13.0, "callee")
-    assert lake.query(world.settings, "SELECT count(*) FROM lk.main.leg") == [(6,)]
-
-
-def test_sound_that_was_left_out_comes_in_later(world, folder):
+def test_sound_that_was_left_out_comes_in_later_and_each_tenant_has_its_own(world, folder, monkeypatch):
     run(world, folder, "--yes", "--no-recordings")
     assert lake.query(world.settings, "SELECT count(*) FROM lk.main.recording") == [(0,)]
     run(world, folder, "--yes")
-    counts = "SELECT count(*), count(recording_id) FROM lk.main.call"
-    assert lake.query(world.settings, counts) == [(6, 4)]
-
-
-def test_each_tenant_has_its_own(world, folder, monkeypatch):
-    run(world, folder, "--yes")
+    assert lake.query(world.settings, "SELECT count(*), count(recording_id) FROM lk.main.call") == [(6, 4)]
     monkeypatch.setattr(staging, "PIECE_ROWS", 2)  # as a log of millions of rows is joined
     run(world, folder, "--yes", into="birch.test")
     for table, ids, count in (("call", "call_id", 12), ("leg", "call_id", 12), ("recording", "recording_id", 8),
@@ -176,26 +155,18 @@ def test_each_tenant_has_its_own(world, folder, monkeypatch):
     assert all(path.startswith(f"{tenant}/") for tenant, path in paths)
 
 
-def test_a_warehouse_made_anew_has_the_imports_too(world, folder):
-    run(world, folder, "--yes")
-    before = lake.content(world.settings)
-    done = CliRunner().invoke(callbench, ["--data", str(world.settings.data), "ingest", "--rebuild"])
-    assert done.exit_code == 0, done.output
-    assert lake.content(world.settings) == before
-
-
 def test_what_no_file_tells_is_asked_and_refused_where_nobody_answers(world, tmp_path):
     path = tmp_path / "Master.csv"
     path.write_text("\n".join(",".join(line(i, "101", "102").split(",")[:16]) for i in range(5)) + "\n")
     with pytest.raises(InputError, match="In which time zone are its times"):
         run(world, path, "--yes")
     assert not (world.settings.data / "imports").exists()
-    command = ["--data", str(world.settings.data), "import", str(path), "--tenant", "acme.test"]
+    command = ["--data", str(world.settings.data), "import", str(path), "--tenant", "acme.test", "--dry-run"]
     done = CliRunner().invoke(callbench, command, input="Nowhere\nAsia/Bishkek\n")
     assert done.exit_code == 0, done.output
     assert "'Nowhere' is no time zone" in done.output
-    first = lake.query(world.settings, "SELECT min(started_at), count(*) FROM lk.main.call")
-    assert first == [(START - timedelta(hours=6), 5)]
+    at = START - timedelta(hours=6)
+    assert f"5 rows make 5 calls from {at:%Y-%m-%d %H:%M} UTC" in done.output
 
 
 def test_killed_anywhere_it_loses_and_doubles_nothing(world, folder):

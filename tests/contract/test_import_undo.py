@@ -82,6 +82,21 @@ def hear(world) -> None:
     lake.ingest_once(world.settings, world.clock)
 
 
+def undone_by_force(world, import_id: str) -> str:
+    """Undo while another process ingests: killed at the first sign, then run again."""
+    own = world.settings.data / "imports" / world.acme.tenant_id
+    command = [sys.executable, "-m", "pbx_core.cli", "--data", str(world.settings.data)]
+    with subprocess.Popen([*command, "ingest"], stdout=subprocess.DEVNULL) as ingest:
+        try:
+            undo_it = [*command, "import", "undo", import_id, "--tenant", "acme.test"]
+            with subprocess.Popen(undo_it, stdout=subprocess.DEVNULL) as child:
+                until(lambda: any(own.glob("*.undone")) or child.poll() is not None, 60)
+                child.send_signal(signal.SIGKILL)
+            return run(world, "undo", import_id)
+        finally:
+            ingest.terminate()
+
+
 def test_nothing_is_left_and_the_folder_is_untouched(world, office):
     _, mine = (staged(world.settings, t.tenant_id, office) for t in (world.birch, world.acme))
     lake.ingest_once(world.settings, world.clock)
@@ -92,7 +107,9 @@ def test_nothing_is_left_and_the_folder_is_untouched(world, office):
     before, was = rows(world, world.birch), digest(office)
     assert {name for name, found in rows(world, world.acme).items() if not found} == {"call_event", "queue_event"}
 
-    assert "2 recordings of it are removed" in run(world, "undo", mine.import_id)
+    assert "2 recordings of it are removed" in undone_by_force(world, mine.import_id)
+    own = world.settings.data / "imports" / mine.tenant_id / f"{mine.import_id}.undone"
+    assert sorted(path.name for path in own.iterdir()) == ["call.parquet", "undone.json"]
     nothing: dict[str, list[str]] = {name: [] for name in TABLES}
     assert rows(world, world.acme) == nothing
     assert rows(world, world.birch) == before
@@ -117,7 +134,7 @@ def test_nothing_is_left_and_the_folder_is_untouched(world, office):
     assert lake.query(world.settings, counts, [world.acme.tenant_id]) == [(3, 2)]
 
 
-def test_what_an_earlier_import_told_comes_back(world, office, tmp_path):
+def test_a_queue_log_that_comes_later_is_joined_with_its_calls_and_may_go_again(world, office, tmp_path):
     first = staged(world.settings, world.acme.tenant_id, office, sounds=False)
     lake.ingest_once(world.settings, world.clock)
     before = rows(world, world.acme)
@@ -125,13 +142,23 @@ def test_what_an_earlier_import_told_comes_back(world, office, tmp_path):
     queue_log = tmp_path / "queue_log"
     queue_log.write_text(
         f"{at}|{unique(0)}|400|NONE|ENTERQUEUE||+49301000|1\n"
-        f"{at + 17}|{unique(0)}|400|PJSIP/102|CONNECT|17|{at + 10}.9|7\n"
-        f"{at + 9000}|{unique(0)}|400|PJSIP/102|COMPLETEAGENT|17|8983|1\n"  # longer than Master.csv knows
-        f"{at + 50}|NONE|400|PJSIP/102|PAUSE|lunch\n"
+        f"{at + 17}|{unique(0)}|400|PJSIP/101|CONNECT|17|{at + 10}.9|7\n"
+        f"{at + 9000}|{unique(0)}|400|PJSIP/101|COMPLETEAGENT|17|8983|1\n"  # longer than Master.csv knows
+        f"{at + 50}|NONE|400|PJSIP/101|PAUSE|lunch\n"
     )
     second = staged(world.settings, world.acme.tenant_id, queue_log)
     lake.ingest_once(world.settings, world.clock)
-    assert rows(world, world.acme) != before
+    assert {
+        name: len(found) for name, found in rows(world, world.acme).items() if name in ("call", "leg", "import_run")
+    } == {
+        "call": 3,
+        "leg": 6,
+        "import_run": 2,
+    }
+    joined = (
+        "SELECT caller_number, queue_wait_s, talk_s, hangup_party, answered_by FROM lk.main.call ORDER BY started_at"
+    )
+    assert lake.query(world.settings, joined)[0] == ("+49301000", 17.0, 8983.0, "callee", "101")
     with pytest.raises(InputError, match="undo that one first"):
         run(world, "undo", first.import_id)
     run(world, "undo", second.import_id)
@@ -142,22 +169,3 @@ def test_what_an_earlier_import_told_comes_back(world, office, tmp_path):
     for import_id, match in wrong.items():
         with pytest.raises(InputError, match=match):
             run(world, "undo", import_id)
-
-
-def test_killed_while_another_ingest_runs_it_is_finished_by_the_same_command(world, office):
-    import_id = staged(world.settings, world.acme.tenant_id, office).import_id
-    lake.ingest_once(world.settings, world.clock)
-    own = world.settings.data / "imports" / world.acme.tenant_id
-    command = [sys.executable, "-m", "pbx_core.cli", "--data", str(world.settings.data)]
-    with subprocess.Popen([*command, "ingest"], stdout=subprocess.DEVNULL) as ingest:
-        try:
-            with subprocess.Popen([*command, "import", "undo", import_id, "--tenant", "acme.test"],
-                                  stdout=subprocess.DEVNULL) as child:  # fmt: skip
-                until(lambda: any(own.glob("*.undone")) or child.poll() is not None, 60)
-                child.send_signal(signal.SIGKILL)
-            assert "2 recordings of it are removed" in run(world, "undo", import_id)
-            assert lake.query(world.settings, "SELECT count(*) FROM lk.main.call") == [(0,)]
-        finally:
-            ingest.terminate()
-    assert not any(path.suffix == ".wav" for path in sounds(world))
-    assert sorted(path.name for path in (own / f"{import_id}.undone").iterdir()) == ["call.parquet", "undone.json"]
