@@ -1,4 +1,5 @@
-"""FusionPBX: its table v_xml_cdr, as CSV with the names in the first line or as a SQLite database. One row per leg.
+"""FusionPBX: its table v_xml_cdr, as CSV with the names in the first line, as a SQLite database, or in a plain dump of
+PostgreSQL. One row per leg.
 
 Times are taken from the epochs beside the stamps. One FusionPBX serves many customers (domains); which one is meant is
 asked when the rows speak of several.
@@ -14,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingest.imports import delimited, freeswitch, sample, sqlite, values
+from ingest.imports import delimited, dump, freeswitch, sample, sqlite, values
 from ingest.imports.raw import Bad, Evidence, Read, table
 from pbx_core.errors import InputError
 
@@ -97,7 +98,7 @@ _ROWS = f"""
 
 
 class FusionPbx:
-    """variant: what holds the rows (csv, sqlite), a colon, and the domain whose rows are taken."""
+    """variant: what holds the rows (csv, sqlite, dump), a colon, and the domain whose rows are taken."""
 
     name = "fusionpbx"
     system = freeswitch.SYSTEM
@@ -113,13 +114,19 @@ class FusionPbx:
             named = [columns["domain_name"]] if "domain_name" in columns else []
             domains = [row[0] for row in sqlite.some(path, TABLE, named, ROWS_LOOKED_AT)] if named else []
             return self._evidence("sqlite", len(columns), domains)
+        dumped = dump.sample(path, TABLE)
+        if dumped is not None:
+            return self._of_rows("dump", *dumped)
         rows = sample.rows(path)
         head = [name.strip().lower() for name in rows[0]] if rows else []
+        return self._of_rows("csv", head, rows[1:])
+
+    def _of_rows(self, kind: str, head: list[str], rows: list[list[str]]) -> Evidence | None:
         if not set(head) >= set(NEEDED):
             return None
         place = head.index("domain_name") if "domain_name" in head else None
-        domains = [] if place is None else [row[place] for row in rows[1:] if len(row) == len(head)]
-        return self._evidence("csv", len(head), domains)
+        domains = [] if place is None else [row[place] for row in rows if len(row) == len(head)]
+        return self._evidence(kind, len(head), domains)
 
     def _evidence(self, kind: str, columns: int, domains: list[str]) -> Evidence:
         says = [f"{columns} columns, named as those of FusionPBX's table {TABLE}; times are seconds since 1970."]
@@ -139,7 +146,7 @@ class FusionPbx:
             con.execute("SET TimeZone='UTC'")
             con.execute(values.SECONDS_SQL)
             con.execute(_MOMENT)
-            for rows, bad, position in _sqlite(path) if kind == "sqlite" else _csv(path, name):
+            for rows, bad, position in _PIECES[kind](path, name):
                 con.register("block", rows)
                 told = con.execute(_ROWS, {"domain": domain or EVERY_DOMAIN}).to_arrow_table()
                 yield _read(told, bad, name, position)
@@ -148,9 +155,9 @@ class FusionPbx:
 _Piece = tuple[pa.Table, tuple[Bad, ...], int]
 
 
-def _sqlite(path: Path) -> Iterator[_Piece]:
+def _sqlite(path: Path, name: str) -> Iterator[_Piece]:
     columns = sqlite.columns(path, TABLE)
-    _check(columns, path.name)
+    _check(columns, name)
     known = {f"{c}_": columns[c] for c in (*NEEDED, *OPTIONAL) if c in columns}
     line, size = 1, path.stat().st_size
     for block in sqlite.blocks(path, TABLE, known):
@@ -177,6 +184,16 @@ def _csv(path: Path, name: str) -> Iterator[_Piece]:
     for block in delimited.blocks(path, name, delimited.Dialect((len(head),), skip_lines=skip)):
         rows = pa.table({f"{c}_": block.columns[f"c{place}"] for c, place in places.items()})
         yield _filled(rows.append_column("line", block.lines), None), block.bad, block.position
+
+
+def _dump(path: Path, name: str) -> Iterator[_Piece]:
+    _check(found[0] if (found := dump.sample(path, TABLE)) else (), name)
+    for piece in dump.blocks(path, name, TABLE, (*NEEDED, *OPTIONAL)):
+        rows = piece.rows.rename_columns([n if n == "line" else f"{n}_" for n in piece.rows.column_names])
+        yield _filled(rows, None), piece.bad, piece.position
+
+
+_PIECES = {"sqlite": _sqlite, "csv": _csv, "dump": _dump}
 
 
 def _filled(rows: pa.Table, line: int | None) -> pa.Table:

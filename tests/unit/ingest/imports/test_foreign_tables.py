@@ -129,6 +129,8 @@ FUSION = [
 def _fusion(tmp_path: Path, kind: str, rows: list[dict[str, Any]]) -> Path:
     if kind == "sqlite":
         return foreign.table_file(tmp_path / "fusionpbx.db", fusionpbx.TABLE, rows)
+    if kind == "dump":
+        return foreign.postgres_dump(tmp_path / "fusionpbx.sql", fusionpbx.TABLE, rows)
     path = tmp_path / "v_xml_cdr.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -137,7 +139,7 @@ def _fusion(tmp_path: Path, kind: str, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["csv", "sqlite"])
+@pytest.mark.parametrize("kind", ["csv", "sqlite", "dump"])
 def test_fusionpbx_tells_queues_voicemail_recordings_and_quality(tmp_path: Path, kind: str) -> None:
     path = _fusion(tmp_path, kind, FUSION)
     found = fusionpbx.FORMAT.sniff(path)
@@ -160,7 +162,7 @@ def test_fusionpbx_tells_queues_voicemail_recordings_and_quality(tmp_path: Path,
     assert [one.reason for one in bad] == ["the start is no time"]
 
 
-@pytest.mark.parametrize("kind", ["csv", "sqlite"])
+@pytest.mark.parametrize("kind", ["csv", "sqlite", "dump"])
 def test_of_several_domains_a_person_chooses_one(tmp_path: Path, kind: str) -> None:
     rows = [foreign.fusionpbx_row(1), foreign.fusionpbx_row(2, domain_name="b.example")]
     path = _fusion(tmp_path, kind, rows)
@@ -169,3 +171,16 @@ def test_of_several_domains_a_person_chooses_one(tmp_path: Path, kind: str) -> N
     assert set(found.options) == {f"{kind}:a.example", f"{kind}:b.example", f"{kind}:*"}
     taken, _ = _read(fusionpbx.FORMAT, path, replace(found, variant=f"{kind}:b.example"))
     assert [row["unique_id"] for row in taken] == [uuid(2)]
+
+
+def test_a_dump_that_was_cut_keeps_its_rows_and_says_so(tmp_path: Path) -> None:
+    path = _fusion(tmp_path, "dump", [foreign.fusionpbx_row(n) for n in range(5)])
+    found = fusionpbx.FORMAT.sniff(path)
+    whole = path.read_text()
+    path.write_text(whole[: whole.index(uuid(4)) + 80])
+    rows, bad = _read(fusionpbx.FORMAT, path, found)
+    assert [row["unique_id"] for row in rows] == [uuid(n) for n in range(4)]
+    assert len(bad) == 2
+    assert bad[0].reason.startswith("the row has ") and bad[1].reason == "the dump ends in the middle of the table"
+    line = 1 + whole[: whole.index(uuid(4))].count("\n")
+    assert [b.line for b in bad] == [line, line]

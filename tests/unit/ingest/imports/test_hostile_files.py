@@ -46,6 +46,9 @@ MAKE: dict[str, Callable[[Path], bytes]] = {
     "a.json": lambda p: json.dumps(foreign.freeswitch_record(1)).encode(),
     "a.xml": lambda p: foreign.freeswitch_xml(foreign.freeswitch_record(1)).encode(),
     "cdr.db": lambda p: _database(p, "cdr_general", foreign.mikopbx_row),
+    "fusion.sql": lambda p: foreign.postgres_dump(
+        p, "v_xml_cdr", [foreign.fusionpbx_row(i) for i in range(20)]
+    ).read_bytes(),
     "fusion.db": lambda p: _database(p, "v_xml_cdr", foreign.fusionpbx_row),
     "v_xml_cdr.csv": lambda p: _csv([foreign.fusionpbx_row(i) for i in range(20)]),
     "a.vcon": lambda p: json.dumps({
