@@ -14,6 +14,7 @@ import pytest
 from analytics import queries
 from analytics.queries import CallFilter, Scope
 from ingest import command
+from ingest.places import local
 from pbx_core.clock import SystemClock
 from pbx_core.domain.records import Disposition
 from pbx_core.errors import InputError, Unavailable
@@ -410,7 +411,7 @@ def test_an_open_reader_sees_new_commits_and_a_rebuilt_warehouse(world):
     lake.ingest_once(world.settings, world.clock)
     assert len(queries.calls(reader, scope).frame) == 5
     assert queries.freshness(reader)["last_ingest_at"] > world.clock.now() - timedelta(minutes=1)
-    command.warehouse.move_aside(world.settings, world.clock)
+    local.move_aside(world.settings, world.clock)
     call = facts.make_call(random.Random(1), world.acme, world.clock.now())
     facts.write(world.settings, world.clock, [replace(call, cdr=replace(call.cdr, caller_name="after"))])
     lake.ingest_once(world.settings, world.clock)
