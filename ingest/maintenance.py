@@ -24,6 +24,18 @@ from pbx_core.settings import Settings
 KEEP_S = 300  # snapshots and replaced files stay so long: far longer than any reader's query
 ORPHAN_S = 86_400  # a file that no snapshot knows may be of another machine's transaction, which never takes so long
 
+# A SQLite catalog keeps times as text, and DuckLake 1.5.5 compares "2026-11-22 10:59:10…" with "2026-11-22T10:54:47…":
+# all of that day would be older. So old snapshots are named, and times of files are written as they are compared.
+_OLD = """
+    SELECT snapshot_id FROM ducklake_snapshots('lk')
+    WHERE snapshot_time < ? AND snapshot_id < (SELECT max(snapshot_id) FROM ducklake_snapshots('lk'))
+"""
+_EXPIRE = "CALL ducklake_expire_snapshots('lk', versions => ?)"
+_REMOVE = "CALL ducklake_cleanup_old_files('lk', older_than => ?)"
+_FILES = "__ducklake_metadata_lk.main.ducklake_files_scheduled_for_deletion"
+_TEXT_TIMES = "SELECT 1 FROM ducklake_settings('lk') WHERE catalog_type = 'sqlite'"
+_COMPARABLE = f"UPDATE {_FILES} SET schedule_start = replace(schedule_start, ' ', 'T') WHERE schedule_start LIKE '% %'"  # noqa: S608
+
 
 @dataclass(frozen=True)
 class Tidied:
@@ -70,13 +82,16 @@ class Epoch:
 def tidy(con: duckdb.DuckDBPyConnection, clock: Clock, epoch: Epoch, keep_s: float = KEEP_S) -> Tidied:
     """Apply deletes, merge small files, forget old snapshots, remove their files. Each step commits by itself and can
     be repeated. Unavailable when the catalog is locked."""
-    before = clock.now() - timedelta(seconds=keep_s)
+    keep = timedelta(seconds=keep_s)
     try:
         with epoch.odd():
             con.execute("CALL ducklake_rewrite_data_files('lk', delete_threshold => 0.3)")
             con.execute("CALL ducklake_merge_adjacent_files('lk')")
-            expired = con.execute("CALL ducklake_expire_snapshots('lk', older_than => ?)", [before]).fetchall()
-            removed = con.execute("CALL ducklake_cleanup_old_files('lk', older_than => ?)", [before]).fetchall()
+            old = [row[0] for row in con.execute(_OLD, [clock.now() - keep]).fetchall()]
+            expired = con.execute(_EXPIRE, [old]).fetchall() if old else []
+            if con.execute(_TEXT_TIMES).fetchone():
+                con.execute(_COMPARABLE)
+            removed = con.execute(_REMOVE, [clock.now() - keep]).fetchall()
     except duckdb.Error as error:
         raise _as_unavailable(error) from error
     return Tidied(len(expired), len(removed))

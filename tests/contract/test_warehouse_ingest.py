@@ -208,6 +208,26 @@ def test_maintenance_changes_no_content_and_leaves_few_files(world):
     assert lake.ingest_once(settings, world.clock).rows == 0  # offsets survived it, too
 
 
+def test_what_is_replaced_stays_as_long_as_a_reader_may_need_it(world):
+    settings = world.settings
+    facts.write_calls(settings, world.clock, world.acme, 12)
+    con = warehouse.open_writer(settings)
+    Writer(con, world.clock, [FeedSource(settings.journal_dir, world.clock)]).round()
+    (snapshot,) = con.execute("SELECT id FROM ducklake_current_snapshot('lk')").fetchone()
+    for _ in range(2):  # the second list of deleted rows replaces the first
+        con.execute("DELETE FROM lk.main.call WHERE call_id = (SELECT min(call_id) FROM lk.main.call)")
+    files = set(settings.lake_dir.rglob("*.parquet"))
+    kept = maintenance.tidy(con, world.clock, maintenance.Epoch(settings))
+    assert (kept.snapshots_expired, kept.files_removed) == (0, 0)
+    assert files <= set(settings.lake_dir.rglob("*.parquet"))
+    then = f"SELECT count(*) FROM lk.main.call AT (VERSION => {snapshot})"  # noqa: S608
+    assert con.execute(then).fetchone() == (12,)
+    maintenance.tidy(con, world.clock, maintenance.Epoch(settings), keep_s=0)
+    assert not files <= set(settings.lake_dir.rglob("*.parquet"))
+    assert con.execute("SELECT count(*) FROM lk.main.call").fetchone() == (10,)
+    con.close()
+
+
 def test_files_of_a_killed_writer_are_removed_at_the_next_start(world):
     facts.write_calls(world.settings, world.clock, world.acme, 12)
     lake.ingest_once(world.settings, world.clock)
