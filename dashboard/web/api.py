@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from analytics import queries
+from analytics.queries import CallDetail
 from analytics.redact import visible_text
 from dashboard.web import (
     access,
@@ -108,40 +109,40 @@ def _reading(api: FastAPI, context: Context) -> None:
         if detail is None:
             return no_call()
         flt = filters.read(request.query_params, tenant_of(context, session).time_zone)
-        known = names(context, session)
         newer, older = queries.neighbours(reader, scope, call_id, flt)
-        state = progress.of(context.db, context.clock, detail)
-        redaction = redacted.as_json(context, session, detail)
-        if redaction["state"] == "original" and detail.recording is not None:
-            of = (session.tenant_id, session.person_id, "read_original", detail.recording.recording_id)
-            audit.note_once(context.db, context.clock, *of, session.token_sha256)
-        return answer(
-            {
-                "cdr": records.to_json(detail.cdr),
-                "recording": records.to_json(detail.recording),
-                "recordings": records.to_json(detail.recordings),
-                "gone": records.to_json(detail.gone),
-                "recording_fault": plain.explain((detail.recording and detail.recording.quality_reason) or ""),
-                "turns": records.to_json(detail.turns),
-                "transcript": transcripts.as_json(context, session, detail),
-                "meaning": meanings.as_json(detail.meaning, transcripts.standing(context, session, detail)),
-                "redaction": redaction,
-                "events": records.to_json(detail.events),
-                "comments": [
-                    as_json(c, session) for c in comments.of_call(context.db, session.tenant_id, detail.cdr.call_id)
-                ],
-                "transcription": {
-                    "state": str(state.stage),
-                    "position": state.position,
-                    "message": " ".join(filter(None, (state.sentence, "" if state.pending else redaction["message"]))),
-                    "pending": state.pending,
-                    "again": state.again and access.may_hurry(session),
-                },
-                "names": {n: known[n] for n in _numbers(detail) if n in known},
-                "newer": newer,
-                "older": older,
-            }
-        )
+        return answer({**_opened(context, session, detail), "newer": newer, "older": older})
+
+
+def _opened(context: Context, session: Session, detail: CallDetail) -> dict[str, Any]:
+    """One call as the review page shows it. That somebody reads what is hidden from others is written down."""
+    known = names(context, session)
+    state = progress.of(context.db, context.clock, detail)
+    redaction = redacted.as_json(context, session, detail)
+    if redaction["state"] == "original" and detail.recording is not None:
+        of = (session.tenant_id, session.person_id, "read_original", detail.recording.recording_id)
+        audit.note_once(context.db, context.clock, *of, session.token_sha256)
+    told = comments.of_call(context.db, session.tenant_id, detail.cdr.call_id)
+    return {
+        "cdr": records.to_json(detail.cdr),
+        "recording": records.to_json(detail.recording),
+        "recordings": records.to_json(detail.recordings),
+        "gone": records.to_json(detail.gone),
+        "recording_fault": plain.explain((detail.recording and detail.recording.quality_reason) or ""),
+        "turns": records.to_json(detail.turns),
+        "transcript": transcripts.as_json(context, session, detail),
+        "meaning": meanings.as_json(detail.meaning, transcripts.standing(context, session, detail)),
+        "redaction": redaction,
+        "events": records.to_json(detail.events),
+        "comments": [as_json(c, session) for c in told],
+        "transcription": {
+            "state": str(state.stage),
+            "position": state.position,
+            "message": " ".join(filter(None, (state.sentence, "" if state.pending else redaction["message"]))),
+            "pending": state.pending,
+            "again": state.again and access.may_hurry(session),
+        },
+        "names": {n: known[n] for n in _numbers(detail) if n in known},
+    }
 
 
 def _comments(api: FastAPI, context: Context) -> None:

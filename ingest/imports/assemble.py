@@ -17,6 +17,7 @@ MADE = ("call", "leg", "queue_event", "call_event", "wanted")
 recordings (call_id, started_at, answered_at, unique_id, linked_id, recording, caller_number, callee_number)."""
 
 _STEPS = ("macros", "stories", "rows", "freeswitch", "asked", "calls", "legs", "others", "offers")
+_ONLY_OF = {"freeswitch": "freeswitch"}  # step → the one system of which it says something
 
 
 def assemble(con: duckdb.DuckDBPyConnection, tenant_id: str, system: str, import_id: str, stamp: str) -> None:
@@ -24,6 +25,8 @@ def assemble(con: duckdb.DuckDBPyConnection, tenant_id: str, system: str, import
     tell of one call, the legs of the higher rank are taken."""
     told = {"tenant": tenant_id, "system": system, "import": import_id, "stamp": stamp}
     for step in _STEPS:
+        if step in _ONLY_OF and _ONLY_OF[step] != system:
+            continue
         for statement in _statements(step):
             con.execute(statement, {k: v for k, v in told.items() if f"${k}" in statement})
 

@@ -35,6 +35,7 @@ VERSION = 1
 MEMORY_MB = 400  # of DuckDB while stories are joined; the rest goes to disk
 BYTES_PER_ROW = 700  # more, for rows that are joined at once: half-made stories cannot go to disk
 PIECE_ROWS = 250_000  # joined at once
+PIECES_HELD = 25_000  # rows in memory while they are parted
 _BAD = pa.schema([("file", pa.string()), ("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
 ROW_GROUP = 200_000
 
@@ -258,8 +259,8 @@ def join(
             if older
             else "CREATE OR REPLACE TEMP VIEW every_leg AS FROM own_leg"
         )
-        for piece in _pieces(con, system):
-            con.execute(piece)
+        for piece in _pieces(con, folder / "spill" / f"pieces-{system}", system):
+            con.execute(f"CREATE OR REPLACE TEMP VIEW raw_leg AS FROM {piece}")
             assemble.assemble(con, tenant_id, system, import_id, stamp)
             duplicates += assemble.count_duplicates(con)
             for name in assemble.MADE:
@@ -272,22 +273,28 @@ def join(
     return duplicates
 
 
-def _pieces(con: duckdb.DuckDBPyConnection, system: str) -> list[str]:
-    """Statements that make `raw_leg`, a part of `every_leg` each, small enough to be joined in MEMORY_MB. Calls of
-    Asterisk
-    are told apart by ids, or by channels; where queues speak of them, or other systems, all is looked at at once."""
+def _pieces(con: duckdb.DuckDBPyConnection, spill: Path, system: str) -> list[str]:
+    """Relations, a part of `every_leg` each, small enough to be joined in MEMORY_MB; parted once, below `spill`. Calls
+    of Asterisk are told apart by ids, or by channels; where queues speak of them, or other systems, all is looked at at
+    once."""
     rows, others = con.execute("SELECT count(*), count(kind) FROM every_leg").fetchone() or (0, 0)
     count = -(-rows // PIECE_ROWS) if system == "asterisk" and not others else 1
     if count <= 1:
         con.execute("SET memory_limit=?", [f"{MEMORY_MB + rows * BYTES_PER_ROW // 1_000_000}MB"])
-        return ["CREATE OR REPLACE TEMP VIEW raw_leg AS FROM every_leg"]
+        return ["every_leg"]
+    spill.mkdir(parents=True, exist_ok=True)
+    con.execute(f"SET partitioned_write_flush_threshold={PIECES_HELD}")
+    con.execute(_PART.replace("{count}", str(count)).replace("{target}", quoted(str(spill))))
     return [
-        f"CREATE OR REPLACE TEMP VIEW raw_leg AS FROM every_leg WHERE hash({_KEY}) % {count} = {piece}"
-        for piece in range(count)
+        f"read_parquet({quoted(str(path / '*.parquet'))}, hive_partitioning=false)" for path in sorted(spill.iterdir())
     ]
 
 
-_KEY = "coalesce(nullif(linked_id, ''), nullif(unique_id, ''), channel, '')"
+_PART = """
+    COPY (SELECT *, hash(coalesce(nullif(linked_id, ''), nullif(unique_id, ''), channel, '')) % {count} AS piece
+          FROM every_leg)
+    TO {target} (FORMAT parquet, PARTITION_BY (piece), OVERWRITE_OR_IGNORE)
+"""
 
 
 _AGAIN = """
