@@ -13,4 +13,6 @@ here = page.url_path or "calls"
 wish = player.bar(shown, here, viewer.session.name, viewer.session.role, viewer.tenant.name)
 if wish and wish != here:
     st.switch_page(next(p for p in known if (p.url_path or "calls") == wish))
+elif wish:
+    st.query_params.clear()  # back to the page as it begins
 page.run()

@@ -2,23 +2,20 @@
 
 import { el, fill, mark } from "./dom.js";
 import { whoami } from "./net.js";
-import { oneStep } from "./steps.js";
-
-const TRIGGER_MS = 2500; // a message to a server that restarts is lost: then the address is opened instead
+import { arrived, oneStep, orElse } from "./steps.js";
 
 /** Called by the component for every change of its data: {pages: [[path, title], …], here, name, role, tenant}. */
 export function show(component) {
   const { data, parentElement } = component;
   const root = parentElement.querySelector(".cb");
   if (!root) return undefined;
-  let timer;
+  arrived();
   const go = (event, path) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     oneStep();
     component.setTriggerValue("go", path);
-    clearTimeout(timer);
-    timer = setTimeout(() => location.assign(address(path)), TRIGGER_MS);
+    if (path !== data.here) orElse(address(path));
   };
   const link = ([path, title]) =>
     el("a", { href: address(path), class: path === data.here ? "here" : "", "aria-current": path === data.here ? "page" : null, onclick: (event) => go(event, path) }, title);
@@ -37,7 +34,7 @@ export function show(component) {
   );
   const nav = root.querySelector("nav"), here = nav.querySelector(".here");
   if (here) nav.scrollLeft = here.offsetLeft - nav.offsetLeft - (nav.clientWidth - here.offsetWidth) / 2; // a phone has no room for all
-  return () => clearTimeout(timer);
+  return undefined;
 }
 
 const address = (path) => (path === "calls" ? "/" : `/${path}`);

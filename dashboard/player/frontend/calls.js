@@ -2,9 +2,8 @@
 
 import { el, fill, paint } from "./dom.js";
 import { clock, day, DISPOSITIONS, language, number, party, percent, span, time } from "./format.js";
-import { oneStep } from "./steps.js";
+import { oneStep, orElse } from "./steps.js";
 
-const TRIGGER_MS = 2500;
 const FAULTS = {
   degraded: ["faulty", "The sound has faults; open the call to see which."],
   truncated: ["cut", "A part of the sound is missing; open the call to see which."],
@@ -17,17 +16,15 @@ export function show(component) {
   const root = parentElement.querySelector(".cb");
   if (!root) return undefined;
   paint(root);
-  let timer;
   const open = (event, row) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     oneStep();
     component.setTriggerValue("open", row.call_id);
-    clearTimeout(timer);
-    timer = setTimeout(() => location.assign(address(row, data.query)), TRIGGER_MS);
+    orElse(address(row, data.query));
   };
   fill(root, table(data, open));
-  return () => clearTimeout(timer);
+  return undefined;
 }
 
 const address = (row, query) => `/review?call=${row.call_id}${query ? `&${query}` : ""}`;

@@ -2,9 +2,7 @@
 
 import { el, fill, paint } from "./dom.js";
 import { clock, dayTime, party } from "./format.js";
-import { oneStep } from "./steps.js";
-
-const TRIGGER_MS = 2500; // a message to a server that restarts is lost: then the address is opened instead
+import { oneStep, orElse } from "./steps.js";
 
 /** Called by the component for every change of its data: {hits, names, time_zone}. */
 export function show(component) {
@@ -12,17 +10,15 @@ export function show(component) {
   const root = parentElement.querySelector(".cb");
   if (!root) return undefined;
   paint(root);
-  let timer;
   const open = (event, query) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     oneStep();
     component.setTriggerValue("open", query);
-    clearTimeout(timer);
-    timer = setTimeout(() => location.assign(`/review?${query}`), TRIGGER_MS);
+    orElse(`/review?${query}`);
   };
   fill(root, el("ol", { class: "found" }, data.hits.map((hit) => row(hit, data, open))));
-  return () => clearTimeout(timer);
+  return undefined;
 }
 
 function row(hit, data, open) {

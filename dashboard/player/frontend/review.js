@@ -10,7 +10,7 @@ import { oneStep } from "./steps.js";
 import { Transcript } from "./transcript.js";
 import { Wave } from "./wave.js";
 
-const TRIGGER_MS = 2500; // a message to a server that restarts is lost: then the address is opened instead
+const TRIGGER_MS = 5000; // a message to a server that restarts is lost: then the address is opened instead
 const pages = new WeakMap();
 
 /** Called by the component for every change of its data: {call_id, revision, query, time_zone, recording, at_s}. */
