@@ -13,11 +13,12 @@ from typing import Any
 import duckdb
 
 from analytics.queries.reader import SNAPSHOT, Reader
-from ingest import tables, warehouse
+from ingest import tables
 from pbx_core.errors import ConfigError, InputError
 from pbx_core.settings import Settings
 
 NAMES = tuple(t.name for t in tables.FACTS)
+_REMEDY = "Make the warehouse anew: the journals hold every record."
 _CHANGED = """
     SELECT t.table_name, c.column_name
     FROM {catalog}.ducklake_column AS c JOIN {catalog}.ducklake_table AS t USING (table_id)
@@ -81,10 +82,10 @@ class _Catalog(Reader):
         another name or type in older files. Our writer does none of this (INLINE_ROWS); a person's SQL might."""
         known = {"names": list(names)}
         for table, column in (tuple(r.values()) for r in self.rows(_CHANGED.format(catalog=self._tables), known)):
-            raise ConfigError(f"The column {table}.{column} was changed after its table was made. {warehouse.REMEDY}")
+            raise ConfigError(f"The column {table}.{column} was changed after its table was made. {_REMEDY}")
         for table, place in (tuple(r.values()) for r in self.rows(_KEPT.format(catalog=self._tables), known)):
             if self._has_rows(place):
-                raise ConfigError(f"Rows of {table} are kept in the catalog, not in files. {warehouse.REMEDY}")
+                raise ConfigError(f"Rows of {table} are kept in the catalog, not in files. {_REMEDY}")
 
     def _has_rows(self, place: str) -> bool:
         with self._connection() as cursor:
