@@ -1,6 +1,6 @@
 -- Events of channels as legs: relation `event` → table `told_leg` with columns of RAW_LEG, and `unfinished`.
 -- A linked id changes when calls are joined: ids that one channel had, or that a transfer or a pick-up names together,
--- are one story, called by the one that began first. {bridges}: whether the log tells of bridges at all.
+-- are one story, called by the one that began first; what is no channel (N/A) joins nothing. {bridges}: whether the log tells of bridges at all.
 CREATE OR REPLACE TEMP TABLE extra AS
     SELECT seq, lid, type,
            CASE WHEN json_valid(extra) THEN extra::JSON END AS said
@@ -19,7 +19,8 @@ CREATE OR REPLACE TEMP TABLE joint AS
     ), several AS (
         SELECT uid FROM had GROUP BY uid HAVING count(*) > 1
     )
-    SELECT DISTINCT h.uid, h.lid FROM had AS h SEMI JOIN several USING (uid) SEMI JOIN linked USING (lid);
+    SELECT DISTINCT h.uid, h.lid FROM had AS h SEMI JOIN several USING (uid) SEMI JOIN linked USING (lid)
+        SEMI JOIN event USING (uid);
 
 -- (repeated)
 UPDATE linked SET story = least(linked.story, nearer.story)
@@ -85,12 +86,15 @@ CREATE OR REPLACE TEMP TABLE stage AS
 
 -- A phone that was rung. Its channel is taken over by who picks the call up: the name that spoke tells.
 CREATE OR REPLACE TEMP TABLE rung AS
-    WITH said AS (
+    WITH last AS (
+        SELECT story, max(bridged_last_s, 2) AS two FROM channel WHERE NOT local GROUP BY story
+    ), said AS (
         SELECT c.*, r.name AS from_name, r.uid AS from_uid, s.app, s.data, s.context AS at_context, s.n AS stage,
                CASE WHEN {bridges} THEN c.bridged_s ELSE c.answered_s END AS talk_s,
                coalesce(c.bridged_name, c.name) AS talker,
-               NOT {bridges} OR r.bridged_last_s >= c.bridged_s - 2 AS heard
-        FROM channel AS c JOIN channel AS r ON r.uid = c.first_lid
+               -- somebody else was in a bridge then, or later; a Local channel is nobody
+               NOT {bridges} OR CASE WHEN c.bridged_last_s = two[1] THEN two[2] ELSE two[1] END >= c.bridged_s - 2 AS heard
+        FROM channel AS c JOIN channel AS r ON r.uid = c.first_lid LEFT JOIN last ON last.story = c.story
         ASOF LEFT JOIN stage AS s ON s.uid = c.first_lid AND s.seq <= c.seq
         WHERE NOT c.own AND NOT c.local
     )

@@ -209,7 +209,8 @@ class _Teller:
         for kind in ("ANSWER", "BRIDGE_ENTER"):
             for one in (asked, asks):
                 self._say(kind, begin, one)
-        told = {"channel2_name": asks.name, "channel2_uniqueid": asks.unique_id, "transfer_target_channel_name": "N/A"}
+        none = dict.fromkeys(("transferee_channel_uniqueid", "transfer_target_channel_uniqueid"), "N/A")
+        told = {"channel2_name": asks.name, "channel2_uniqueid": asks.unique_id, **none}
         self._say("ATTENDEDTRANSFER", step.at_s, self.open, bridge1_id="b", bridge2_id="c", **told)
         self._gone(self.open, step.at_s, 16, self.open.name)
         self._gone(asks, step.at_s, 16)

@@ -193,3 +193,41 @@ def test_a_call_that_leaves_by_a_trunk_names_the_number_of_its_dial_string(tmp_p
     ]
     (caller, phone), _ = read(write(tmp_path / "Master.csv", rows))
     assert (phone["agent"], phone["disposition"], caller["disposition"]) == ("+491701234567", "busy", "busy")
+
+
+def test_who_sends_the_other_on_and_leaves_does_not_take_the_talk_with_him(tmp_path):
+    """101 calls 102, sends 102 to 103 and hangs up; the two talk on, under the linked id of 101's channel."""
+    caller, other, third = "PJSIP/101-00000001", "PJSIP/102-00000002", "PJSIP/103-00000003"
+    rows = [
+        event("CHAN_START", 0, caller, exten="102"),
+        event("APP_START", 0, caller, appname="Dial", appdata="PJSIP/102"),
+        event("CHAN_START", 1, other, PHONE),
+        event("BRIDGE_ENTER", 5, other, PHONE),
+        event("BRIDGE_ENTER", 5, caller, appname="Dial", appdata="PJSIP/102"),
+        event(
+            "BLINDTRANSFER", 20, caller, extra=json.dumps({"extension": "103", "transferee_channel_uniqueid": PHONE})
+        ),
+        *over(20, caller, source=caller),
+        event("CHAN_START", 21, third, f"{AT}.3"),
+        event("BRIDGE_ENTER", 30, third, f"{AT}.3"),
+        event("BRIDGE_ENTER", 30, other, PHONE),
+        *over(60, third, f"{AT}.3"),
+        *over(60, other, PHONE),
+    ]
+    found, bad = read(write(tmp_path / "Master.csv", rows))
+    assert not bad
+    phones = {
+        row["peer_channel"]: (row["disposition"], after(row, "answered_at")) for row in found if row["peer_channel"]
+    }
+    assert phones == {other: ("answered", 5.0), third: ("answered", 30.0)}
+    assert [row["transferred"] for row in found if not row["peer_channel"]] == ["blind"]
+
+
+def test_two_transfers_without_named_channels_stay_two_calls(tmp_path):
+    nobody = json.dumps({"transferee_channel_uniqueid": "N/A", "channel2_uniqueid": "N/A"})
+    later = {ROOT: f"{AT + 500}.8", PHONE: f"{AT + 500}.9"}
+    rows = [*answered(), event("ATTENDEDTRANSFER", 60, TRUNK, extra=nobody)]
+    rows += [r | {"uniqueid": later[r["uniqueid"]], "linkedid": later[ROOT]} for r in rows]
+    found, bad = read(write(tmp_path / "Master.csv", rows))
+    assert not bad
+    assert {row["linked_id"] for row in found} == {ROOT, later[ROOT]}
