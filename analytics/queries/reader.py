@@ -47,7 +47,9 @@ _MACROS = (
       AND (min_talk_s_ IS NULL OR talk_s >= min_talk_s_)
       AND (recorded_ IS NULL OR recorded_ = (recording_id IS NOT NULL))
       AND (said_ IS NULL OR call_id IN (
-        SELECT u.call_id FROM readable(tenant, originals_, wishes_) AS u WHERE contains(lower(u.text), lower(said_))))
+        SELECT u.call_id FROM readable(tenant, originals_, wishes_) AS u
+        LEFT JOIN (SELECT * FROM edited(tenant) WHERE kind = 'text') AS now USING (utterance_id)
+        WHERE contains(lower(coalesce(now.text, u.text)), lower(said_))))
       AND (tag_ IS NULL OR call_id IN (
         SELECT m.call_id FROM lk.main.meaning AS m
         WHERE m.tenant_id = tenant AND list_contains(from_json(m.tags, '["VARCHAR"]'), tag_)))

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from analytics import queries
-from analytics.queries import Found, Scope, Speaker
+from analytics.queries import CallFilter, Found, Scope, Speaker
 from ingest import command
 from pbx_core.clock import SystemClock
 from pbx_core.domain.records import Disposition, Party, RecordingGone
@@ -50,6 +50,10 @@ class Town:
 
     def said(self, text: str, **more: object) -> list[str]:
         return [h.said.text for h in self.find(text, **more).hits]  # type: ignore[arg-type]
+
+    def listed(self, text: str) -> list[str]:
+        """The calls that the list shows when it is asked for what was said."""
+        return list(queries.calls(self.reader, Scope(self.acme.tenant_id), CallFilter(said=text)).frame.call_id)
 
     def change(
         self, call: int, utterance: int, kind: edits.EditKind, party: Party, text: str | None, seen: str = ""
@@ -159,6 +163,7 @@ def test_what_people_put_right_is_what_is_found(town: Town) -> None:
     (hit,) = town.find("dreadful").hits
     assert hit.said.words[hit.marks[0]].p is None and hit.said.heard.start_s < hit.at_s < hit.said.heard.end_s
     assert town.said("bad") == []
+    assert town.listed("dreadful") == [town.calls[0].cdr.call_id] and town.listed("bad") == []
     town.change(0, 3, edits.EditKind.PARTY, Party.CALLER, "")
     assert town.said("dreadful", speaker=Speaker.CALLER) and not town.said("dreadful", speaker=Speaker.CALLEE)
     town.change(0, 3, edits.EditKind.TEXT, Party.CALLEE, None, seen=first)
