@@ -20,14 +20,15 @@ _FREE, _CALL, _WRAP = 1 << 10, 1 << 20, 1 << 30
 
 _SOURCE = """
     told AS (
-        SELECT queue, agent, occurred_at, event_id, type = 'pause' AS paused,
+        SELECT queue, agent, occurred_at, rank, event_id, type = 'pause' AS paused,
                coalesce(last_value(CASE type WHEN 'login' THEN 1 WHEN 'logout' THEN 0 END IGNORE NULLS) OVER w, 0)
                    AS here
-        FROM lk.main.queue_event
-        WHERE tenant_id = $tenant_id AND type IN ('login', 'logout', 'pause', 'unpause')
+        -- logs know whole seconds: who goes and comes in one is there, who comes and pauses in one is paused
+        FROM (SELECT *, list_position(['logout', 'login', 'unpause', 'pause'], type) AS rank FROM lk.main.queue_event)
+        WHERE tenant_id = $tenant_id AND rank IS NOT NULL
           AND occurred_at >= $since - INTERVAL {login} DAY AND occurred_at < $until
           AND ($extension IS NULL OR agent = $extension) AND regexp_full_match(agent, '{number}')
-        WINDOW w AS (PARTITION BY queue, agent ORDER BY occurred_at, event_id)),
+        WINDOW w AS (PARTITION BY queue, agent ORDER BY occurred_at, rank, event_id)),
     agents AS (SELECT DISTINCT agent FROM told WHERE here = 1),
     known AS (  -- who is still logged in was so until the last thing that is known
         SELECT CASE WHEN EXISTS (FROM lk.main.call WHERE tenant_id = $tenant_id AND started_at >= $until)
@@ -39,11 +40,11 @@ _SOURCE = """
                         (SELECT max(ended_at) FROM lk.main.call
                          WHERE tenant_id = $tenant_id AND started_at >= $since AND started_at < $until))) END AS till),
     counted AS (  -- of a queue: 1 when he is there, and FREE when he is not paused
-        SELECT agent, queue, occurred_at, event_id, here + CASE WHEN paused THEN 0 ELSE here * {FREE} END AS n
+        SELECT agent, queue, occurred_at, rank, event_id, here + CASE WHEN paused THEN 0 ELSE here * {FREE} END AS n
         FROM told),
     step AS (
         SELECT agent, occurred_at AS moment, n - lag(n, 1, 0) OVER w AS n
-        FROM counted WINDOW w AS (PARTITION BY queue, agent ORDER BY occurred_at, event_id)
+        FROM counted WINDOW w AS (PARTITION BY queue, agent ORDER BY occurred_at, rank, event_id)
         UNION ALL
         SELECT number, unnest([answered_at, ended_at]), unnest([{CALL}, -{CALL}])
         FROM lk.main.leg SEMI JOIN agents ON agents.agent = leg.number

@@ -37,7 +37,7 @@ from pbx_core.api.context import Doorman
 from pbx_core.clock import SystemClock
 from pbx_core.settings import Settings
 from pbx_core.store import directory, engine, sessions, tokens
-from tests.support.offices import draw, loading, metrics, truth
+from tests.support.offices import draw, loading, metrics, shifts, truth
 
 TEN = (
     "calls", "answered", "answer_rate", "talk_s_total", "wait_s_mean", "transfer_rate", "queue_offered",
@@ -95,7 +95,15 @@ def token(office: Office) -> str:
     return sessions.open_session(office.db, SystemClock(), person.tenant_id, person.person_id).token
 
 
-def opened(office: Office, view: str) -> AppTest:
+def test_an_agents_time_is_opened_down_to_its_stretches(office):
+    page = opened(office, "views/metrics.py", metric="agent_paused_share")
+    assert not page.exception
+    rows = [row["cells"] for row in tables(page)["rows"]]
+    assert rows and {agent for _, agent, _, _ in rows} <= set(shifts.QUEUES_OF)
+    assert {state for _, _, state, _ in rows} == {"Paused"}
+
+
+def opened(office: Office, view: str, **address: str) -> AppTest:
     """A page as the owner sees it, of the days."""
     web_context.install(Context(office.settings, office.db, SystemClock()))
     page = AppTest.from_file(str(asgi.SCRIPT), default_timeout=60)
@@ -103,6 +111,8 @@ def opened(office: Office, view: str) -> AppTest:
     page.run()
     page.switch_page(view)
     page.query_params["from"], page.query_params["to"] = str(FIRST), str(LAST)
+    for name, value in address.items():
+        page.query_params[name] = value
     page.run()
     assert not page.exception
     return page

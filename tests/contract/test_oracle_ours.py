@@ -8,7 +8,9 @@ Whole days are answered from rollups, odd periods also from rows: both must be t
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -185,6 +187,22 @@ def test_the_rows_behind_a_figure_are_as_many_as_it_counts(world):
     for name in ("answered", "missed", "queue_abandoned", "service_level", "human_answer_rate", "asr"):
         rows, _ = figures.rows_behind(world.reader, scope, name, "numerator", since, until, limit=500)
         assert len(rows) == said[name][0]
+
+
+def test_percentiles_err_by_no_more_than_they_say(world):
+    for plan in world.plans:
+        since, until = periods(plan)[0]
+        exact = {
+            "recovery": sorted(t.recovery_s for t in truth.conversations(plan) if t.recovery_s is not None),
+            "queue_wait": sorted(w.wait_s for w in metrics.last_waits(plan.calls)),
+        }
+        names = [f"{of}_{rank}" for of in exact for rank in ("p50", "p95")]
+        for value in figures.values(world.reader, Scope(plan.office.tenant_id), since, until, names):
+            of, _, rank = value.metric_id.rpartition("_p")
+            true = exact[of][math.ceil(int(rank) / 100 * len(exact[of])) - 1]
+            low, high = map(float, re.findall(r"[\d.]+(?:e\+\d+)?", value.resolution))
+            assert value.value is not None and low <= true < high and low <= value.value < high, (value, true)
+            assert of != "recovery" or value.value == pytest.approx(true, rel=0.025)
 
 
 def test_days_add_up_to_their_period(world):

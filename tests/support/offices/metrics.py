@@ -196,6 +196,16 @@ def _of_stories(told: list[Truth]) -> dict[str, Pair]:
     }
 
 
+def last_waits(calls: Iterable[Call]) -> list[Wait]:
+    """Of each call that waited in queues the last wait; call-backs are calls to a customer."""
+    return [wait for wait, _ in _last_waits(calls)]
+
+
+def _last_waits(calls: Iterable[Call]) -> list[tuple[Wait, Call]]:
+    waits = [([s for s in c.steps if isinstance(s, Wait)], c) for c in calls if c.direction != "callback"]
+    return [(found[-1], call) for found, call in waits if found]
+
+
 def _of_agents(spent: dict[str, float]) -> dict[str, Pair]:
     """Of agents' time; nothing where nobody was logged in."""
     if not spent:
@@ -211,8 +221,7 @@ def _of_agents(spent: dict[str, float]) -> dict[str, Pair]:
 
 def _of_queues(within: list[Call], wrap_ups: dict[str, float]) -> dict[str, Pair]:
     """Of a call the last wait counts; call-backs are calls to a customer."""
-    waits = [([s for s in c.steps if isinstance(s, Wait)], c) for c in within if c.direction != "callback"]
-    last = [(found[-1], call) for found, call in waits if found]
+    last = _last_waits(within)
 
     def those(holds: Callable[[Wait], bool]) -> list[tuple[Wait, Call]]:
         return [(w, c) for w, c in last if holds(w)]
