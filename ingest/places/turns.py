@@ -53,8 +53,8 @@ class Turns:
                 return
             except psycopg.errors.LockNotAvailable:
                 raise Unavailable(
-                    "Another machine is writing the warehouse for long now. Nothing is lost: this one's records wait "
-                    "in its journals and are loaded when that has ended."
+                    "Another ingest, on another machine, has been writing this warehouse for long. Nothing is lost: "
+                    "the journals here keep everything until that one is done."
                 ) from None
             except psycopg.Error as error:  # the server was started anew since the last turn
                 self.close()

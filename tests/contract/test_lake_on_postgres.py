@@ -183,7 +183,7 @@ def test_a_round_that_meets_anothers_commit_is_done_again_and_one_machine_writes
             patched.setattr(Writer, "_put_offsets", meets)
             assert not loop.step() and "keep everything" in loop.progress.problem
         with place.turn():
-            assert not loop.step() and "Another machine is writing" in loop.progress.problem
+            assert not loop.step() and "on another machine" in loop.progress.problem
         con = loop._writer.con
         assert con.execute(texts).fetchall() == [("1",)]
         assert drained(loop) == before and loop.progress.problem is None
