@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import zoneinfo
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,25 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ingest import upgrade, warehouse
-from ingest.command import Loop, load_all
-from ingest.imports import formats, plan, stage, staging, undo
+from ingest.imports import formats, plan, stage, staging, undo_command
+from ingest.imports.following import follow
 from ingest.imports.preview import Preview, preview
 from ingest.imports.raw import Evidence
-from ingest.sources.imported import LOADED, REFUSED, SOURCE, UNDONE
-from ingest.writer import read_offsets
+from ingest.sources.imported import LOADED, REFUSED
 from pbx_core import log
-from pbx_core.clock import Clock, SystemClock
+from pbx_core.clock import SystemClock
 from pbx_core.errors import InputError, Unavailable
-from pbx_core.settings import Settings, load
-from pbx_core.store.terminal import open_db, say, table, tenant_of
-
-WAIT_S_MAX = 3600.0  # for the ingest process to load what was staged
-LOOK_EVERY_S = 0.5
+from pbx_core.settings import load
+from pbx_core.store.terminal import open_db, say, tenant_of
 
 
 class _Imports(click.Group):
@@ -46,10 +39,14 @@ def import_command() -> None:
     """Bring in the call logs and recordings of another exchange; `callbench import PATH` is `import folder PATH`."""
 
 
+import_command.add_command(undo_command.list_)
+import_command.add_command(undo_command.undo_command)
+
+
 @import_command.command()
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 @click.option("--tenant", "domain", required=True, help="Domain of the tenant whose calls they become.")
-@click.option("--format", "only", help="Take only files of this format; --formats lists them.")
+@click.option("--format", "only", help="Take only files of this format; an unknown name lists them.")
 @click.option("--zone", help="Time zone of the stamps, as Europe/Berlin, where the files do not tell it.")
 @click.option(
     "--recordings", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Sound lies there too."
@@ -101,80 +98,12 @@ def folder(
     with _drawn() as step:
         manifest = stage.stage(made, settings, clock, db, wish, step)
     segment = f"{manifest.tenant_id}/{manifest.import_id}"
-    if not _follow(settings, clock, db, segment, (LOADED, REFUSED)):
+    if not follow(settings, clock, db, segment, (LOADED, REFUSED)):
         raise Unavailable(
             "Everything is read and staged, but the ingest process did not load it in time; it will as soon as it can. "
             "`callbench status` shows what it does."
         )
     _tell_done(manifest)
-
-
-@import_command.command("list")
-@click.option("--tenant", "domain", required=True, help="Domain of the tenant.")
-@click.pass_obj
-def list_(data: Path, domain: str) -> None:
-    """Imports, the oldest first: id, time, what was read, what it made, whether it is undone."""
-    settings = load(data)
-    owner = tenant_of(open_db(data), domain)
-    table(_HEADS, undo.listed(settings, owner.tenant_id), "Nothing was imported.")
-
-
-_HEADS = ("import", "imported", "source", "formats", "calls", "recordings", "state")
-
-
-@import_command.command("undo")
-@click.argument("import_id")
-@click.option("--tenant", "domain", required=True, help="Domain of the tenant.")
-@click.pass_obj
-def undo_command(data: Path, import_id: str, domain: str) -> None:
-    """Take an import out again: its calls, what was derived from them, the copies of its recordings."""
-    settings, clock = load(data), SystemClock()
-    log.setup("import", "WARNING")
-    db = open_db(data)
-    owner = tenant_of(db, domain)
-    note = undo.begin(settings, clock, db, owner.tenant_id, import_id)
-    if note.done:
-        say(f"The import {import_id} was undone already, on {undo.shown_at(note.undone_at)}.")
-        return
-    if not _follow(settings, clock, db, f"{note.tenant_id}/{note.import_id}", (UNDONE,)):
-        raise Unavailable(
-            "It is marked as undone, but the ingest process did not take its calls out in time; it will as soon as it "
-            "can. Run the same command again then: the copies of the recordings are still there."
-        )
-    count = undo.finish(settings, db, note)
-    say(
-        f"The import {import_id} is undone, {count} recordings of it are removed. The folder it came from is untouched."
-    )
-
-
-def _follow(settings: Settings, clock: Clock, db: sa.Engine, segment: str, wanted: tuple[int, ...]) -> bool:
-    """See that what is staged or undone gets into the warehouse: by ourselves, or by the ingest process that runs.
-    wanted: positions of its offset."""
-    deadline = clock.monotonic() + WAIT_S_MAX
-    while clock.monotonic() < deadline:
-        try:
-            with warehouse.exclusive(settings, clock):
-                load_all(Loop(settings, clock, db, upgrade.prepare(settings, clock, click.echo)))
-                return True
-        except Unavailable as error:
-            if "Another ingest" not in str(error):
-                raise
-        if _position(settings, segment) in wanted:
-            return True
-        time.sleep(LOOK_EVERY_S)
-    return False
-
-
-def _position(settings: Settings, segment: str) -> int | None:
-    try:
-        con = warehouse.open_reader(settings)
-    except Unavailable:
-        return None
-    try:
-        known = read_offsets(con).get((SOURCE, segment))
-        return None if known is None else known.position
-    finally:
-        con.close()
 
 
 @contextmanager
