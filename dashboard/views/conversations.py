@@ -196,11 +196,11 @@ def opened(viewer: session.Viewer, conversation_id: str) -> None:
     other = row["outside_number"] or (WITHHELD if row["direction"] == "inbound" else AMONG_US)
     st.subheader(formatting.plain(str(other)), anchor=False)
     names = api.names(viewer.context, viewer.session)
-    agents = ", ".join(formatting.party(agent, names) for agent in json.loads(row["agents"])) or "nobody"
+    agents = ", ".join(formatting.party(agent, names) for agent in json.loads(row["agents"]))
+    talked = f"{agents or 'Somebody'} talked {formatting.seconds(row['talk_s'])}" if row["talk_s"] else "Nobody talked"
     st.text(
         f"{DIRECTIONS.get(row['direction'], row['direction'])}, {moment(row['started_at'], viewer)} to "
-        f"{moment(row['ended_at'], viewer)}. Talked: {agents}. "
-        f"Waited {formatting.seconds(row['wait_s'])}, talked {formatting.seconds(row['talk_s'])}."
+        f"{moment(row['ended_at'], viewer)}. {talked}, after a wait of {formatting.seconds(row['wait_s'])}."
     )
     why(detail)
     story(detail, viewer)

@@ -39,8 +39,12 @@ class Watch:
         """Attach to a browser context."""
         context.on("request", self._request)
         context.on("dialog", self._dialog)
-        context.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        context.on("console", self._console)
         context.on("weberror", lambda e: self.errors.append(str(e.error)))
+
+    def _console(self, message: Any) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} {message.location.get('url', '')}")
 
     def _request(self, request: Any) -> None:
         parts = urlsplit(request.url)
