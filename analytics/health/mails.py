@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from analytics.health.judge import EXAMPLES, count, span
 from analytics.health.types import Check, Level
-from analytics.reports.sender import GONE
 from pbx_core.settings import Settings
 from pbx_core.store import services
+from pbx_core.store.reports import NOT_WANTED
 from pbx_core.store.schema import report_mail, report_schedule
 
 RECENT = timedelta(days=7)
@@ -44,7 +44,10 @@ def mails(
     schedules = sa.select(sa.func.count()).where(*mine(report_schedule), report_schedule.c.ended_at.is_(None))
     open_ = sa.and_(*mine(report_mail), mail.state.in_(("waiting", "sending")))
     lost = sa.and_(
-        *mine(report_mail), mail.state == "failed", mail.reason != GONE, mail.changed_at >= (now - RECENT).timestamp()
+        *mine(report_mail),
+        mail.state == "failed",
+        mail.reason != NOT_WANTED,
+        mail.changed_at >= (now - RECENT).timestamp(),
     )
     told = sa.select(mail.reason, sa.func.max(mail.changed_at).label("at")).where(
         sa.or_(open_, lost), mail.reason != ""

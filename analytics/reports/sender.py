@@ -22,7 +22,6 @@ from pbx_core.store import directory, reports
 from pbx_core.store.reports import Mail, Schedule
 
 DELAYS_S = (60, 300, 900, 3600, 7200, 14_400, 28_800, 28_800)  # after each failed try; about a day in all
-GONE = "The schedule has ended, or this person may not sign in any more"
 
 _log = log.get(__name__)
 
@@ -85,7 +84,7 @@ class Sender:
         schedule = reports.schedule(self._db, due.tenant_id, due.schedule_id)
         person = directory.person_by_id(self._db, due.tenant_id, due.person_id)
         if schedule is None or person is None:
-            raise mail.Refused(GONE, error_id="not_wanted")
+            raise mail.Refused(reports.NOT_WANTED, error_id="not_wanted")
         return schedule, person
 
     def _written(self, due: Mail, schedule: Schedule, person: directory.Person) -> bytes:

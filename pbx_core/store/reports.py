@@ -23,6 +23,7 @@ from pbx_core.store.terminal import clean_name
 SCHEDULES_MAX = 50  # of a tenant
 RECIPIENTS_MAX = 50  # of a schedule
 REASON_CHARS_MAX = 300
+NOT_WANTED = "The schedule has ended, or this person may not sign in any more"  # reason of a mail that no one misses
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from analytics import queries
 from analytics.health.gather import gather
 from analytics.health.types import Level
-from analytics.reports.sender import GONE
 from ingest.imports import staging
 from pbx_core import feed
 from pbx_core.cli import callbench
@@ -106,7 +105,11 @@ def test_reports_that_were_not_sent_are_said_with_their_reason_to_whom_they_belo
     assert "no mail server is named" in said().says
     for slot in ("2026-03-02", "2026-03-09", "2026-03-16"):
         reports.plan(world.db, world.clock, made, slot, "pbx.test")
-    for state, reason in (("failed", "550 no such user"), ("failed", GONE), ("waiting", "the server is away")):
+    for state, reason in (
+        ("failed", "550 no such user"),
+        ("failed", reports.NOT_WANTED),
+        ("waiting", "the server is away"),
+    ):
         mail = reports.claim(world.db, world.clock, 60)
         assert reports.finish(world.db, world.clock, mail, state, reason, world.clock.now().timestamp() + HOUR)
     for tenant in (None, world.acme.tenant_id):
