@@ -130,7 +130,9 @@ def test_importing_again_and_making_anew_change_nothing_and_a_longer_log_adds_wh
     assert done.exit_code == 0, done.output
     assert lake.content(world.settings) == before
     log = folder / "cdr-csv" / "Master.csv"
-    log.write_text(log.read_text() + line(6, "+49306660", "101") + "\n")
+    known, true = log.read_text(), line(6, "+49306660", "101")
+    end, late = (f"{START + timedelta(minutes=6, **by):%Y-%m-%d %H:%M:%S}" for by in ({"seconds": 30}, {"hours": 3}))
+    log.write_text(known + true.replace(end, late).replace(",30,20,", ",10800,10790,") + "\n")
     tried = run(world, log, "--yes", "--dry-run")
     assert "1 calls are new, 0 would change, 6 are there already" in tried
     run(world, log, "--yes")
@@ -138,6 +140,9 @@ def test_importing_again_and_making_anew_change_nothing_and_a_longer_log_adds_wh
     assert lake.query(world.settings, counts) == [(7, 2, 4)]
     assert lake.query(world.settings, "SELECT count(*) FROM lk.main.leg") == [(14,)]
     assert lake.query(world.settings, "SELECT count(*) FROM lk.main.import_run") == [(2,)]
+    log.write_text(known + true + "\n")  # told shorter, it is over in the hours that follow
+    run(world, log, "--yes")
+    assert lake.query(world.settings, "SELECT DISTINCT hour FROM lk.main.rollup_line") == [(START,)]
 
 
 def test_sound_that_was_left_out_comes_in_later_and_each_tenant_has_its_own(world, folder, monkeypatch):

@@ -10,7 +10,7 @@ CREATE OR REPLACE TEMP TABLE import_known AS
                                  ELSE s.recording_reason END AS recording_reason)
         FROM staged_call AS s JOIN known AS k USING (call_id)
     )
-    SELECT call_id, known.started_at AS old_started_at, known.stamp AS old_stamp, ({same}) AS same_call,
+    SELECT call_id, known.started_at AS old_started_at, known.ended_at AS old_ended_at, known.stamp AS old_stamp, ({same}) AS same_call,
            fresh.recording_id, fresh.segments, fresh.recording_reason
     FROM known JOIN fresh USING (call_id);
 
@@ -27,7 +27,7 @@ CREATE OR REPLACE TEMP TABLE import_legs AS
     SELECT call_id FROM counted GROUP BY call_id HAVING count(DISTINCT said) > 1;
 
 CREATE OR REPLACE TEMP TABLE import_stale AS
-    SELECT k.call_id, k.old_started_at, k.recording_id, k.segments, k.recording_reason
+    SELECT k.call_id, k.old_started_at, k.old_ended_at, k.recording_id, k.segments, k.recording_reason
     FROM import_known AS k
     WHERE (NOT same_call OR call_id IN (FROM import_legs))
         AND old_stamp < (SELECT any_value(stamp) FROM staged_call);
@@ -63,6 +63,8 @@ INSERT INTO changed_call
     SELECT $tenant, call_id, started_at FROM import_fresh
     UNION
     SELECT $tenant, call_id, old_started_at FROM import_stale;
+
+INSERT INTO changed_span SELECT $tenant, old_started_at, old_ended_at FROM import_stale;
 
 -- Calls of which a queue's rings are new: all of them anew.
 CREATE OR REPLACE TEMP TABLE import_rung AS
