@@ -96,8 +96,8 @@ def _of(name: str, says: str, *states: str) -> Total:
 
 TOTALS = (
     _of("agent_in_s", "seconds logged in to a queue"),
-    _of("agent_paused_s", "of which paused in every queue, and not busy", "paused"),
-    _of("agent_call_s", "of which in calls, holds included", "call"),
-    _of("agent_busy_s", "of which in calls or wrapping up", "call", "wrap_up"),
-    _of("agent_ready_s", "of which in calls, wrapping up or free for a call", "call", "wrap_up", "idle"),
+    _of("agent_paused_s", "seconds paused in every queue, and not busy", "paused"),
+    _of("agent_call_s", "seconds in calls, holds included", "call"),
+    _of("agent_busy_s", "seconds in calls or wrapping up", "call", "wrap_up"),
+    _of("agent_ready_s", "seconds in calls, wrapping up or free for a call", "call", "wrap_up", "idle"),
 )

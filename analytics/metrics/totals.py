@@ -79,7 +79,7 @@ _QUEUE = (
     Total("queue_callback", Grain.QUEUE_CALL, "callers who asked to be called back", "queue_result = 'callback'"),
     Total("queue_overflowed", Grain.QUEUE_CALL, "calls sent on: waited too long, or too many waited",
           "queue_result = 'overflow'"),
-    Total("queue_full", Grain.QUEUE_CALL, "of which at the door: too many waited",
+    Total("queue_full", Grain.QUEUE_CALL, "calls refused at the door: too many waited",
           f"queue_result = 'overflow' AND wait_s < {DOOR_S}"),
     Total("queue_empty", Grain.QUEUE_CALL, "calls sent on because no agent was logged in", "queue_result = 'empty'"),
     Total("queue_key", Grain.QUEUE_CALL, "callers who left by a key", "queue_result = 'key'"),

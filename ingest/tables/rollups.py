@@ -47,7 +47,7 @@ ROLLUP_HOUR = Table(
         queue_not_short DOUBLE calls without those abandoned after less than 5 s
         queue_callback DOUBLE callers who asked to be called back
         queue_overflowed DOUBLE calls sent on: waited too long, or too many waited
-        queue_full DOUBLE of which at the door: too many waited
+        queue_full DOUBLE calls refused at the door: too many waited
         queue_empty DOUBLE calls sent on because no agent was logged in
         queue_key DOUBLE callers who left by a key
         queue_in_time DOUBLE answered within 20 s
