@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
@@ -97,22 +98,31 @@ def _remove(settings: Settings, db: sa.Engine, tenant_id: str, ids: Sequence[str
 
 def _check(settings: Settings, db: sa.Engine, folder: Path, manifest: Manifest) -> None:
     """InputError when a later import was joined with this one, or a call of it is under legal hold."""
-    calls = _column(folder / "call.parquet", "call_id")
+    calls = folder / "call.parquet"
     for path, other in _later(settings, manifest):
-        same = len(calls & _column(path / "call.parquet", "call_id"))
+        same = len(_shared(calls, path / "call.parquet"))
         if same:
             raise InputError(
                 f"The import {other.import_id} of {shown_at(other.imported_at)} came after it and tells of {same} of "
                 "the same calls; undo that one first. Nothing was changed.",
                 error_id="later_import",
             )
-    held = calls & kept.held(db, manifest.tenant_id)
-    if held:
+    under_hold = pa.array(sorted(kept.held(db, manifest.tenant_id)), pa.string())
+    held = under_hold.filter(
+        pc.is_in(under_hold, pq.read_table(calls, columns=["call_id"])["call_id"].combine_chunks())
+    )
+    if len(held):
         raise InputError(
-            f"{len(held)} of its calls are under legal hold, {min(held)} for one; nothing was changed. See "
+            f"{len(held)} of its calls are under legal hold, {held[0]} for one; nothing was changed. See "
             "`callbench hold`.",
             error_id="under_hold",
         )
+
+
+def _shared(one: Path, other: Path) -> pa.Array:
+    """Ids of the calls of which both tell."""
+    mine, theirs = (pq.read_table(path, columns=["call_id"])["call_id"].combine_chunks() for path in (one, other))
+    return mine.filter(pc.is_in(mine, theirs))
 
 
 def _later(settings: Settings, manifest: Manifest) -> Iterator[tuple[Path, Manifest]]:
