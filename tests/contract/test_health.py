@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from analytics import queries
 from analytics.health.gather import gather
 from analytics.health.types import Level
-from ingest.imports import staging
+from ingest.imports import staging, undone
 from pbx_core import feed
 from pbx_core.cli import callbench
 from pbx_core.domain import records
@@ -135,10 +135,14 @@ def test_imports_that_wait_were_not_finished_or_are_damaged_are_told_apart(world
     assert check.level is Level.WARN and check.figures["oldest_s"] >= HOUR
     assert (check.figures["waiting"], check.figures["unfinished"], check.figures["damaged"]) == (1, 1, 0)
     lake.ingest_once(world.settings, world.clock)  # the writer finds that a file is not as long as it was
+    out = mine / f"{'e' * 32}{undone.SUFFIX}"
+    out.mkdir()
+    staging.write_json(out / undone.NOTE, asdict(undone.Undone(world.acme.tenant_id, "e" * 32, at, "cdr", at)))
     with staging.alone(mine):
         check = told(world.acme.tenant_id)[0]["imports"]
-        assert check.level is Level.BAD and check.examples == (f"{world.acme.tenant_id}/{whole.name}",)
+        assert check.level is Level.BAD and check.examples[0] == f"{world.acme.tenant_id}/{whole.name}"
         assert (check.figures["waiting"], check.figures["under_way"], check.figures["damaged"]) == (0, 1, 1)
+        assert check.figures["undoing"] == 1
     assert "imports" not in told(world.birch.tenant_id)[0]
 
 

@@ -66,6 +66,7 @@ CASES = (
     (staged.judged(Staged(3, waiting=["a/b", "a/c"], oldest_s=900.0)), "warn", "2 imports wait"),
     (staged.judged(Staged(3, unfinished=["a/b.part"])), "warn", "1 import begun and not finished"),
     (staged.judged(Staged(3, refused=["a/b"], unfinished=["a/c.part"])), "bad", "1 import on the disk cannot be"),
+    (staged.judged(Staged(3, undoing=["a/b.undone"])), "warn", "1 import should be taken out"),
     (staged.judged(Staged(3, under_way=1)), "ok", "An import is being read now."),
 )
 
