@@ -191,6 +191,8 @@ def test_a_round_that_meets_anothers_commit_is_done_again_and_one_machine_writes
 
         con.execute(f"COPY (SELECT 1) TO 's3://{s3.BUCKET}/lake/1/main/call/of-another.parquet'")
         assert maintenance.remove_orphans(con, CLOCK, alone=False) == 0  # another machine may be writing it
+        monkeypatch.setattr(maintenance, "ORPHAN_S", -60.0)
+        assert maintenance.remove_orphans(con, CLOCK, alone=False) == 1
         done = maintenance.tidy(con, CLOCK, maintenance.Epoch(one.settings), keep_s=0)
         assert done.snapshots_expired > 0 and drained(loop) == before
 
