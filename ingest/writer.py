@@ -237,7 +237,7 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     except duckdb.Error as error:
         if warehouse.is_locked(error):
             raise Unavailable(
-                "The warehouse's catalog is locked by another process; the journals keep everything until it is free."
+                "Another process holds the warehouse's catalog, or was faster; the journals keep everything until the next try."
             ) from error
         raise
 
