@@ -237,7 +237,8 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     except duckdb.Error as error:
         if warehouse.is_locked(error):
             raise Unavailable(
-                "Another process holds the warehouse's catalog, or was faster; the journals keep everything until the next try."
+                "Another process holds the warehouse's catalog, or was faster; the journals keep everything until the "
+                "next try."
             ) from error
         raise
 
