@@ -21,6 +21,12 @@ WANTED = {
     "review-desktop-dark.png",
 }
 
+LET_GO = """() => {  // no ring of the keyboard in the picture
+    let node = document.activeElement;
+    while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+    node?.blur();
+}"""
+
 
 def main(base: str, email: str, password: str, out: str, which: str = "") -> None:
     """Write the pictures into `out`."""
@@ -59,7 +65,7 @@ def _pages(page: Any, base: str, email: str, password: str) -> Any:
     row = page.locator("table.calls tbody tr:has(.minibar):has(.rec > span > span:not(.soft))").last
     row.wait_for()
     page.wait_for_timeout(800)
-    page.evaluate("() => document.activeElement?.blur()")
+    page.evaluate(LET_GO)
     yield "calls", page
     row.click()
     page.locator(".utterance").nth(1).wait_for()
@@ -69,6 +75,7 @@ def _pages(page: Any, base: str, email: str, password: str) -> Any:
     page.keyboard.press("k")
     _comment(page)
     page.wait_for_timeout(400)
+    page.evaluate(LET_GO)
     page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
     yield "review", page
     page.goto(f"{base}/overview")
