@@ -21,7 +21,7 @@ def row(values: Sequence[MetricValue]) -> None:
 
 def _card(metric: MetricValue) -> None:
     with st.container(border=True, width=CARD_PX, gap="xxsmall", height="stretch", key=f"card_{metric.metric_id}"):
-        value = formatting.number(metric.value, metric.unit)
+        value = formatting.figure(metric)
         st.metric(formatting.plain(metric.title), value, label_visibility="collapsed")
         st.text(metric.title)
         with st.popover("Explain", type="tertiary"):

@@ -48,6 +48,12 @@ def number(value: float | None, unit: str) -> str:
     return f"{value:,.0f}".replace(",", "\u2009")
 
 
+def figure(value: MetricValue) -> str:
+    """A figure with its unit; of a percentile only about, since the limits of a bin are what is known."""
+    text = number(value.value, value.unit)
+    return f"about {text}" if value.resolution else text
+
+
 def made_of(value: MetricValue) -> str:
     """The two numbers behind a figure, each with what it counts."""
     above, below = metrics.says(value.metric_id)

@@ -10,8 +10,9 @@ THIN = "\u202f"
 
 
 def value(figure: MetricValue) -> str:
-    """With its unit; a dash where there is none."""
-    return _number(figure.value, figure.unit)
+    """With its unit; of a percentile only about; a dash where there is none."""
+    text = _number(figure.value, figure.unit)
+    return f"about {text}" if figure.resolution else text
 
 
 def change(figure: Figure) -> str:

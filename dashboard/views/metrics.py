@@ -43,7 +43,7 @@ def numbers(key: str, label: str, values: list[MetricValue]) -> None:
         {
             "href": address(metric=v.metric_id),
             "key": v.metric_id,
-            "cells": [v.title, formatting.number(v.value, v.unit), v.reason or v.definition],
+            "cells": [v.title, formatting.figure(v), v.reason or v.definition],
         }
         for v in values
     ]
@@ -64,7 +64,7 @@ def meaning(value: MetricValue) -> None:
     """What the figure is and what it was made of."""
     made = formatting.made_of(value)
     with st.container(border=True, gap="xsmall"):
-        st.metric(formatting.plain(value.title), formatting.number(value.value, value.unit))
+        st.metric(formatting.plain(value.title), formatting.figure(value))
         if value.reason:
             st.text(f"No value: {value.reason}")
         st.text(value.definition)

@@ -118,6 +118,11 @@ def opened(office: Office, view: str, **address: str) -> AppTest:
     return page
 
 
+def cards(page: AppTest) -> list[str]:
+    """The values of its figures."""
+    return [metric.value for metric in page.metric]
+
+
 def tables(page: AppTest) -> dict[str, list[dict[str, Any]]]:
     """The rows of its tables, by their keys."""
     found = [e.proto for e in page.get("bidi_component") if "linked" in e.proto.component_name]
@@ -173,7 +178,9 @@ def test_lost_callers_are_the_same_on_the_page_by_the_api_and_in_truth(office, a
     assert withheld == sum(not t.outside for t in lost)
     agents = api.get("/v1/lost-callers/agents", params=PERIOD).json()["agents"]
     assert sum(a["callers"] for a in agents) == len(made)
-    shown = tables(opened(office, "views/recovery.py"))
+    page = opened(office, "views/recovery.py")
+    assert sum(value.startswith("about ") for value in cards(page)) == 2  # half of them, 95 of 100
+    shown = tables(page)
     assert [row["cells"][0] for row in shown["waiting"]] == [w["outside_number"] for w in waiting]
     assert [row["cells"][0] for row in shown["recovered"]] == [g["outside_number"] for g in good]
     assert [row["cells"][:2] for row in shown["agents"]] == [[a["agent"], str(a["callers"])] for a in agents]
