@@ -72,7 +72,8 @@ def meaning(value: MetricValue) -> None:
         st.text(f"Left out: {value.exclusions}")
         if value.parameters:
             st.text("With: " + "; ".join(f"{name} {text}" for name, text in value.parameters))
-        st.text(f"Counted per {value.grain.replace('_', ' ')}. Source: {value.source}")
+        source = value.source.replace("canon", "list of metrics, no.")
+        st.text(f"Counted per {value.grain.replace('_', ' ')}. Source: {source}")
         st.text(f"Definition {value.metric_id}, version {value.version}")
 
 
