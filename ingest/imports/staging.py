@@ -151,6 +151,18 @@ def finished(settings: Settings, tenant_id: str) -> list[tuple[Path, Manifest]]:
     return sorted(out, key=lambda pair: pair[1].imported_at)
 
 
+def damaged(settings: Settings, tenant_id: str) -> str | None:
+    """What is wrong with one of a tenant's imports, or None. Who takes an import out looks into all others."""
+    for folder, manifest in finished(settings, tenant_id):
+        try:
+            check(folder, manifest)
+        except FileNotFoundError as error:
+            return f"{folder.name}: {Path(error.filename).name} is gone; remove the folder and import again"
+        except (ValueError, OSError) as error:
+            return str(error)
+    return None
+
+
 def write_raw(plan: Plan, folder: Path, progress: Progress) -> list[RawFile]:
     """Read all logs into Parquet files; those that are there already are not read again."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)

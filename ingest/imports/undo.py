@@ -97,7 +97,10 @@ def _remove(settings: Settings, db: sa.Engine, tenant_id: str, ids: Sequence[str
 
 
 def _check(settings: Settings, db: sa.Engine, folder: Path, manifest: Manifest) -> None:
-    """InputError when a later import was joined with this one, or a call of it is under legal hold."""
+    """InputError when an import is damaged, a later one was joined with this one, or a call of it is under legal
+    hold."""
+    if (fault := staging.damaged(settings, manifest.tenant_id)) is not None:
+        raise InputError(f"An import is damaged ({fault}). Nothing was changed.", error_id="bad_import")
     calls = folder / "call.parquet"
     for path, other in _later(settings, manifest):
         same = len(_shared(calls, path / "call.parquet"))

@@ -25,6 +25,7 @@ class ImportedSource:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._told: set[str] = set()  # faults of staged imports, each once
 
     def gather(self, offsets: Offsets, batch: Batch) -> bool:
         """Add one import that is not undone yet, else the oldest that is not loaded; whether another waits."""
@@ -34,10 +35,16 @@ class ImportedSource:
         return self._undo(root, offsets, batch) or self._load(root, offsets, batch)
 
     def _undo(self, root: Path, offsets: Offsets, batch: Batch) -> bool:
-        """Behind the records that were written before: a warehouse made anew reads old transcripts first."""
+        """Behind the records that were written before: a warehouse made anew reads old transcripts first. While another
+        import of the tenant is damaged it waits: what that one tells of the same calls could not come back."""
         for folder in root.glob(f"*/*{undone.SUFFIX}"):
             note = undone.read(folder)
             if note is None or _position(offsets, f"{note.tenant_id}/{note.import_id}") == UNDONE:
+                continue
+            if (fault := staging.damaged(self._settings, note.tenant_id)) is not None:
+                if fault not in self._told:
+                    _log.error("undoing an import waits", extra={"segment": note.import_id, "reason": fault[:300]})
+                    self._told.add(fault)
                 continue
             if batch.rows and (batch.oldest_at or note.undone_at) <= note.undone_at:
                 return True

@@ -134,6 +134,23 @@ def test_nothing_is_left_and_the_folder_is_untouched(world, office):
     assert lake.query(world.settings, counts, [world.acme.tenant_id]) == [(3, 2)]
 
 
+def with_a_torn_neighbour(world, torn: str, wanted: str) -> None:
+    """While another import is damaged nothing is taken out, and nothing else stands still for that."""
+    leg = world.settings.data / "imports" / world.acme.tenant_id / torn / "leg.parquet"
+    whole, before = leg.read_bytes(), rows(world, world.acme)
+    leg.write_bytes(whole[:-1])
+    with pytest.raises(InputError, match="leg.parquet is damaged"):
+        run(world, "undo", wanted)
+    leg.write_bytes(whole)
+    undo.begin(world.settings, world.clock, world.db, world.acme.tenant_id, wanted)
+    leg.unlink()
+    call = facts.make_call(random.Random(1), world.birch, START, disposition=Disposition.ANSWERED)
+    facts.write(world.settings, world.clock, [call])
+    lake.ingest_once(world.settings, world.clock)
+    assert rows(world, world.acme) == before and len(rows(world, world.birch)["call"]) == 1
+    leg.write_bytes(whole)
+
+
 def test_a_queue_log_that_comes_later_is_joined_with_its_calls_and_may_go_again(world, office, tmp_path):
     first = staged(world.settings, world.acme.tenant_id, office, sounds=False)
     lake.ingest_once(world.settings, world.clock)
@@ -161,6 +178,7 @@ def test_a_queue_log_that_comes_later_is_joined_with_its_calls_and_may_go_again(
     assert lake.query(world.settings, joined)[0] == ("+49301000", 17.0, 8983.0, "callee", "101")
     with pytest.raises(InputError, match="undo that one first"):
         run(world, "undo", first.import_id)
+    with_a_torn_neighbour(world, first.import_id, second.import_id)
     run(world, "undo", second.import_id)
     assert rows(world, world.acme) == before
     ((call_id,),) = lake.query(world.settings, "SELECT max(call_id) FROM lk.main.call")
