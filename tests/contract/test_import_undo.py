@@ -139,7 +139,7 @@ def with_a_torn_neighbour(world, torn: str, wanted: str) -> None:
     leg = world.settings.data / "imports" / world.acme.tenant_id / torn / "leg.parquet"
     whole, before = leg.read_bytes(), rows(world, world.acme)
     leg.write_bytes(whole[:-1])
-    with pytest.raises(InputError, match="leg.parquet is damaged"):
+    with pytest.raises(InputError, match=r"leg\.parquet is damaged"):
         run(world, "undo", wanted)
     leg.write_bytes(whole)
     undo.begin(world.settings, world.clock, world.db, world.acme.tenant_id, wanted)
