@@ -7,7 +7,7 @@ DEMO_DATA ?= demo-data
 CALLS ?= 20
 ROWS ?= 1000000
 
-.PHONY: demo test setup test-tools lint types contracts pjsip pjsip-remove bench-call bench-turns bench-asr bench-transcripts bench-warehouse bench clean
+.PHONY: demo test test-spark setup test-tools lint types contracts pjsip pjsip-remove bench-call bench-turns bench-asr bench-transcripts bench-warehouse bench clean
 
 demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 ends by itself
 	$(BIN)/callbench --data $(DEMO_DATA) demo $(if $(EXIT),--exit)
@@ -15,6 +15,11 @@ demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 
 # Four processes, a file never split between them: most of the time goes into waiting for phones.
 test: setup test-tools  ## every test
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+# Apart, because Spark alone is as large as everything else together; needs Java 17.
+test-spark: setup test-tools  ## the tests that read the warehouse's tables with Spark
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[spark]'
+	$(BIN)/python -m pytest tests/contract/test_spark.py
 
 setup: $(VENV)/.ready
 

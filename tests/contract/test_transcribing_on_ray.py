@@ -28,7 +28,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="callbench[ray] is not installed")
 
 DRIVER = "transcribe-ray-0"
-WAIT_S = 60
+WAIT_S = 90  # transcription gives way to everything else that the machine does
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +79,11 @@ def done(world: World) -> int:
     return jobs.counts(world.db, "transcribe").get("done", 0)
 
 
+@pytest.mark.timeout(900)
 def test_a_worker_a_node_and_the_driver_are_killed_and_every_recording_gets_its_words(
     world: World, nodes: Nodes, long_call: bytes
 ) -> None:
-    ids = [recorded(world, world.acme, long_call) for _ in range(5)]
+    ids = [recorded(world, world.acme, long_call) for _ in range(4)]
     with driver(world, nodes) as first:
         pid, _ = until(lambda: hearing(world, nodes, on_b=False), WAIT_S, what="a worker hears")
         os.kill(pid, signal.SIGKILL)

@@ -21,7 +21,7 @@ RISKY = {
 }  # fmt: skip
 FORBIDDEN = {"html", "audio", "video", "image", "download_button", "write", "table", "iframe"}
 LABELS = {"label", "body", "help", "options", "caption", "captions", "title", "delta", "value"}
-OURS = {"plain", "number", "seconds"}  # functions of dashboard.formatting
+OURS = {"plain", "number", "seconds", "figure"}  # functions of dashboard.formatting
 # contents and options: plain
 LABEL_ONLY = {"text_input", "text_area", "date_input", "number_input", "selectbox", "multiselect"}
 MODULES = sorted(DASHBOARD.rglob("*.py"))

@@ -20,7 +20,7 @@ _given: set[int] = set()  # one program may need several, and opens them later t
 
 def free_port() -> int:
     """A port that is free now for UDP and TCP on 127.0.0.1, and that nobody here was given lately."""
-    low, high = _part(21000, 32000)
+    low, high = _part(24000, 32000)
     if len(_given) > (high - low) // 2:
         _given.clear()
     while True:
@@ -37,7 +37,7 @@ def free_port() -> int:
             continue
 
 
-def free_range(size: int, low: int = 10000, high: int = 20000) -> int:
+def free_range(size: int, low: int = 10000, high: int = 24000) -> int:
     """The first of `size` consecutive ports between low and high, all even ones free for UDP now."""
     low, high = _part(low, high)
     while True:

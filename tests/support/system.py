@@ -71,7 +71,7 @@ def free_settings(data: Path, **more: object) -> dict[str, str]:
         "sip_port": free_port(),
         "sip_tls_port": free_port(),
         "sip_internal_port": free_port(),
-        "worker_port_base": free_range(30, 20000, 21000),
+        "worker_port_base": free_range(30, 9000, 10000),
         "rtp_port_base": free_range(RTP_PORTS),
         "web_port": free_port(),
         "api_port": free_port(),
