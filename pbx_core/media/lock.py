@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ipaddress
-import os
 import socket
-import stat
 import struct
 from collections.abc import Collection
 from pathlib import Path
@@ -74,19 +72,21 @@ def _address(text: str) -> ipaddress.IPv4Address | None:
 
 def _each(ports: Collection[int], filter_: bytes | None) -> None:
     """Put a filter on the UDP sockets that this process has on these ports, or take it off. Where the system has no
-    such thing, nothing is locked."""
+    such thing, nothing is locked.
+
+    No descriptor is copied: closing the copy of one that belongs to a database would let go of all locks that this
+    process holds on it (POSIX), in the middle of another thread's transaction."""
     names = [entry.name for entry in _OPEN_FILES.iterdir()] if _OPEN_FILES.is_dir() else []
     for name in names:
         try:
-            copy = os.dup(int(name))
-        except OSError:  # closed meanwhile
+            ours = socket.socket(fileno=int(name))
+        except OSError:  # no socket, or closed meanwhile
             continue
-        if not stat.S_ISSOCK(os.fstat(copy).st_mode):
-            os.close(copy)
-            continue
-        with socket.socket(fileno=copy) as ours:
+        try:
             if ours.family == socket.AF_INET and ours.type == socket.SOCK_DGRAM and ours.getsockname()[1] in ports:
                 _put(ours, filter_)
+        finally:
+            ours.detach()  # nothing is ever closed here
 
 
 def _put(ours: socket.socket, filter_: bytes | None) -> None:

@@ -132,7 +132,7 @@ def test_kill_9_at_random_moments_neither_loses_nor_doubles_a_row(world, other):
 
 
 READER = """
-import json, sys
+import json, sys, time
 from analytics.queries import open_reader
 from pbx_core.settings import load
 reader = open_reader(load(sys.argv[1]))
@@ -143,6 +143,7 @@ while not seen or seen[-1] < int(sys.argv[2]):
         SELECT (SELECT count(*) FROM lk.main.call) AS calls, (SELECT count(*) FROM lk.main.leg) AS legs''')
     torn += row["legs"] != 2 * row["calls"]
     seen.append(row["calls"])
+    time.sleep(0.01)
 print(json.dumps({"reads": len(seen), "distinct": len(set(seen)), "torn": torn, "grows": seen == sorted(seen)}))
 """
 

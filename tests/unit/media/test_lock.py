@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from pbx_core.media.lock import Lock, host, port
+from pbx_core.store.engine import open_engine
 
 PHONE, STRANGER = "127.0.0.1", "127.0.0.66"
 
@@ -68,3 +71,32 @@ def test_other_ports_are_left_alone(ours: socket.socket) -> None:
 def test_the_engines_names() -> None:
     assert (host("192.0.2.1:4000"), port("192.0.2.1:4000")) == ("192.0.2.1", 4000)
     assert (host(""), port("")) == ("", 0)
+
+
+OTHER = """
+import sys
+from sqlalchemy.exc import OperationalError
+from pbx_core.store.engine import open_engine
+with open_engine(sys.argv[1]).connect() as connection:
+    connection.exec_driver_sql("PRAGMA busy_timeout=100")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        print(error.orig)
+"""
+
+
+def test_a_transaction_of_another_thread_keeps_its_lock(tmp_path) -> None:
+    """Two that write at once would put pages of one table into another."""
+    url = f"sqlite:///{tmp_path / 'a.sqlite'}"
+    db = open_engine(url)
+    with db.connect() as connection, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+        ours.bind(("127.0.0.1", 0))
+        connection.exec_driver_sql("CREATE TABLE t (a)")
+        connection.commit()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+        Lock().heard("127.0.0.1", frozenset({ours.getsockname()[1]}))
+        done = subprocess.run([sys.executable, "-c", OTHER, url], capture_output=True, text=True, check=True)
+        assert done.stdout == "database is locked\n"
+    db.dispose()
