@@ -12,9 +12,9 @@ ROWS ?= 1000000
 demo: setup  ## real SIP calls, recorded, transcribed, in the dashboard; EXIT=1 ends by itself
 	$(BIN)/callbench --data $(DEMO_DATA) demo $(if $(EXIT),--exit)
 
-# Four processes, a file never split between them: most of the time goes into waiting for phones.
+# Three processes, a file never split between them: most of the time goes into waiting for phones.
 test: setup test-tools  ## every test
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Apart, because Spark alone is as large as everything else together; needs Java 17.
 test-spark: setup test-tools  ## the tests that read the warehouse's tables with Spark
