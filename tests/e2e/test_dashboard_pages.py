@@ -290,6 +290,11 @@ def test_who_is_overtaken_sees_it_and_decides(place: Place) -> None:
     utterance.get_by_role("button", name="Replace it with mine").click()
     page.locator(".utterance .said", has_text="what Maria heard").wait_for()
     page.locator(".unsent").wait_for(state="detached")
+    with place.db.connect() as connection:
+        kept = connection.scalars(
+            sa.select(schema.transcript_edit.c.text).order_by(schema.transcript_edit.c.changed_seq)
+        ).all()
+    assert kept[-2:] == ["what another tab heard", "what Maria heard"]
 
 
 def test_a_word_is_searched_and_heard_at_its_second(place: Place) -> None:
