@@ -12,16 +12,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analytics import glossary, language
-from analytics.engine import CODES, FRAMES_PER_S, RATE, WINDOW_FRAMES, Encoded, Engine, speech_probabilities
+from analytics.engine import CODES, FRAMES_PER_S, RATE, WINDOW_FRAMES, Encoded, Engine, speech_in_channel, speech_probabilities
 from analytics.heard import BATCH_MAX, COMPRESSION_MAX, Heard, batches, suspicion
 from analytics.models import Model
 from analytics.vad import Floats
 from pbx_core.errors import ConfigError
 
-__all__ = ["RATE", "TRIM_S_MIN", "Heard", "Recogniser", "Talk", "Told", "batches", "speech_probabilities", "suspicion"]
+__all__ = [
+    "RATE",
+    "TRIM_S_MIN",
+    "Heard",
+    "Recogniser",
+    "Talk",
+    "Told",
+    "batches",
+    "speech_in_channel",
+    "speech_probabilities",
+    "suspicion",
+]
 
 TRIM_S_MIN = 2.0  # of speech: less is not understood well
-VERSION = "asr-5"  # names the rules of recognition; change one, change the version
+VERSION = "asr-6"  # names the rules of recognition; change one, change the version
 NO_SPEECH_MIN = 0.6  # with a poor result even after the second look: nothing was said
 DETECT_S = 4.0  # of speech of a call that its language is told from; more costs and hardly changes it
 BATCH_MAX_GPU = 16

@@ -21,7 +21,7 @@ from faster_whisper.vad import get_vad_model
 
 from analytics.heard import Heard
 from analytics.models import Model
-from analytics.vad import FRAME_S, Floats
+from analytics.vad import FRAME_S, Floats, worth_hearing
 from pbx_core import log
 from pbx_core.domain.records import Word
 from pbx_core.errors import ConfigError
@@ -66,6 +66,18 @@ def speech_probabilities(channel: Floats) -> Floats:
         return np.zeros(0, dtype=np.float32)
     padded = np.pad(channel, (0, -len(channel) % step))
     return np.asarray(get_vad_model()(padded), dtype=np.float32).reshape(-1)
+
+
+def speech_in_channel(channel: Floats) -> Floats:
+    """The same of a whole channel, for half the price: what lies in the steady noise of its line is 0."""
+    step = round(FRAME_S * RATE)
+    asked = worth_hearing(channel, RATE)
+    if asked.all():
+        return speech_probabilities(channel)
+    frames = np.pad(channel, (0, -len(channel) % step)).reshape(-1, step)
+    out = np.zeros(len(asked), dtype=np.float32)
+    out[asked] = speech_probabilities(frames[asked].reshape(-1))
+    return out
 
 
 class Engine:

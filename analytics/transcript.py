@@ -65,7 +65,7 @@ def listen(samples: NDArray[np.float32]) -> Speech:
     if samples.shape[1] == 1:
         return _listen_to_one(samples[:, 0])
     channels = [samples[:, i] for i in (0, 1)]  # views: a call of hours fills gigabytes
-    raw = [asr.speech_probabilities(c) for c in channels]
+    raw = [asr.speech_in_channel(c) for c in channels]
     own = [echo.suppress(channels[i], channels[1 - i], raw[i], raw[1 - i]) for i in (0, 1)]
     duration_s = len(samples) / RATE
     tight = [vad.segments(p, duration_s, vad.TIGHT) for p in own]
@@ -76,7 +76,7 @@ def listen(samples: NDArray[np.float32]) -> Speech:
 
 def _listen_to_one(channel: NDArray[np.float32]) -> Speech:
     """One channel that holds both sides."""
-    probabilities, duration_s = asr.speech_probabilities(channel), len(channel) / RATE
+    probabilities, duration_s = asr.speech_in_channel(channel), len(channel) / RATE
     tight = vad.segments(probabilities, duration_s, vad.TIGHT)
     voices = speakers.separate(channel, tight)
     if voices is None:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from analytics.vad import Segments
 from pbx_core.domain.records import Party, PartyTurns, TurnsRecord
 
-VERSION = "turns-2"
+VERSION = "turns-3"
 STEP_S = 0.01
 CLOSE_GAP_S = 0.5
 BACKCHANNEL_S = 1.0

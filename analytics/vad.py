@@ -36,6 +36,24 @@ TIGHT = View(min_silence_s=0.3, pad_s=0.03, min_speech_s=0.1, onset=0.4)
 MERGED = View(min_silence_s=0.5, pad_s=0.2, min_speech_s=0.1, max_s=28.0)  # for recognition: whole phrases
 
 
+QUIETEST_PERCENT = 3
+LOUDER_DB = 3.0  # than the quietest of a channel: what is less, and not near it, is its noise
+NEAR_S = 0.48  # of what is louder: words begin and end softly, and the detector has to settle
+
+
+def worth_hearing(channel: Floats, rate: int) -> NDArray[np.bool_]:
+    """Which frames of a whole channel the detector is asked about, shape (ceil(n / frame),): in a talk of two a half of
+    each channel is the noise of its line, steady to a decibel. channel: float32, shape (n,)."""
+    step = round(FRAME_S * rate)
+    power = np.square(np.pad(channel, (0, -len(channel) % step)).reshape(-1, step)).mean(axis=1)
+    if not len(power):
+        return np.zeros(0, dtype=np.bool_)
+    louder = power > np.percentile(power, QUIETEST_PERCENT) * 10 ** (LOUDER_DB / 10)
+    reach = np.ones(2 * round(NEAR_S / FRAME_S) + 1)
+    near: NDArray[np.bool_] = np.convolve(louder, reach, "same")[: len(louder)] > 0
+    return near
+
+
 def segments(probabilities: Floats, duration_s: float, view: View) -> Segments:
     """Stretches of speech in seconds, inside 0..duration_s. probabilities: shape (n,), 0..1, one per FRAME_S."""
     found = [(start, end) for start, end in _runs(probabilities, view) if (end - start) * FRAME_S >= view.min_speech_s]

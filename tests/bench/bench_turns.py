@@ -92,7 +92,7 @@ def conditions(babble: Sequence[Clip]) -> Iterator[tuple[str, Condition]]:
 def ways(samples: Samples, duration_s: float) -> dict[str, Pair]:
     """Tight speech of both channels in three ways. samples: shape (n, 2), 16 kHz."""
     channels = [np.ascontiguousarray(samples[:, i]) for i in (0, 1)]
-    raw = [asr.speech_probabilities(c) for c in channels]
+    raw = [asr.speech_in_channel(c) for c in channels]
     own = [echo.suppress(channels[i], channels[1 - i], raw[i], raw[1 - i]) for i in (0, 1)]
 
     def tight(found: Sequence[Floats]) -> Pair:
@@ -166,7 +166,7 @@ def mono(pairs: Sequence[tuple[Voice, Voice]]) -> dict[str, object]:
 
 def _voices(channel: Samples) -> speakers.Voices | None:
     samples = np.ascontiguousarray(conversations.through_line(channel)[:, 0])
-    tight = vad.segments(asr.speech_probabilities(samples), len(samples) / asr.RATE, vad.TIGHT)
+    tight = vad.segments(asr.speech_in_channel(samples), len(samples) / asr.RATE, vad.TIGHT)
     return speakers.separate(samples, tight)
 
 
