@@ -38,7 +38,7 @@ MERGED = View(min_silence_s=0.5, pad_s=0.2, min_speech_s=0.1, max_s=28.0)  # for
 
 QUIETEST_PERCENT = 3
 LOUDER_DB = 3.0  # than the quietest of a channel: what is less, and not near it, is its noise
-NEAR_S = 0.48  # of what is louder: words begin and end softly, and the detector has to settle
+NEAR_S = 0.96  # of what is louder: words begin and end softly, and the detector has to settle
 
 
 def worth_hearing(channel: Floats, rate: int) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import threading
@@ -50,8 +51,16 @@ def announced(
 
 
 def stop_event() -> threading.Event:
-    """An event that SIGTERM and SIGINT set; for processes that loop in the main thread. Call in the main thread."""
+    """An event that SIGTERM and SIGINT set; for processes that loop in the main thread. Call in the main thread.
+
+    The handler runs between any two steps of the main thread, also while that holds the event's own lock in wait():
+    to set it there would wait for itself for ever. A thread of its own waits for a moment instead; `start_new_thread`,
+    because Thread.start() takes locks that may be held, too."""
     event = threading.Event()
+
+    def ended(*_: object) -> None:
+        _thread.start_new_thread(event.set, ())
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: event.set())
+        signal.signal(number, ended)
     return event
