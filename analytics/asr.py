@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analytics import glossary, language
-from analytics.engine import CODES, FRAMES_PER_S, RATE, WINDOW_FRAMES, Encoded, Engine, speech_in_channel, speech_probabilities
+from analytics.engine import (
+    CODES,
+    FRAMES_PER_S,
+    RATE,
+    WINDOW_FRAMES,
+    Encoded,
+    Engine,
+    speech_in_channel,
+    speech_probabilities,
+)
 from analytics.heard import BATCH_MAX, COMPRESSION_MAX, Heard, batches, suspicion
 from analytics.models import Model
 from analytics.vad import Floats
@@ -32,7 +41,7 @@ __all__ = [
 ]
 
 TRIM_S_MIN = 2.0  # of speech: less is not understood well
-VERSION = "asr-6"  # names the rules of recognition; change one, change the version
+VERSION = "asr-7"  # names the rules of recognition; change one, change the version
 NO_SPEECH_MIN = 0.6  # with a poor result even after the second look: nothing was said
 DETECT_S = 4.0  # of speech of a call that its language is told from; more costs and hardly changes it
 BATCH_MAX_GPU = 16
@@ -64,6 +73,10 @@ class _Chunk:
     index: int
     samples: Floats
     names: tuple[str, ...]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.talk, self.index
 
     @property
     def length_s(self) -> float:
@@ -118,7 +131,7 @@ class Recogniser:
         choices: dict[int, language.Choice] = {}
         done_s, total_s = 0.0, sum(c.length_s for c in chunks)
         for batch, heard in self._work(talks, chunks, choices):
-            found.update(((c.talk, c.index), h) for c, h in zip(batch, heard, strict=True))
+            found.update((c.place, h) for c, h in zip(batch, heard, strict=True))
             done_s += sum(c.length_s for c in batch)
             progress(done_s / total_s)
         return [self._told(t, talk, choices[t], found) for t, talk in enumerate(talks)]
@@ -126,22 +139,32 @@ class Recogniser:
     def _work(
         self, talks: Sequence[Talk], chunks: Sequence[_Chunk], choices: dict[int, language.Choice]
     ) -> Iterator[tuple[list[_Chunk], list[Heard]]]:
-        """First what tells the languages, which fills `choices`; its encodings are used again for the words."""
+        """First the batches in which languages are told, which fills `choices`; their encodings are used again for the
+        words."""
         able = {t for t, talk in enumerate(talks) if any(code in self.languages for code in talk.spoken)}
-        telling = [c for t in able for c in _telling([c for c in chunks if c.talk == t])]
-        encoded = [(batch, self._main.encode([c.samples for c in batch])) for batch in self._batches(telling)]
-        likely = _likely((c, p) for batch, e in encoded for c, p in zip(batch, self._main.detect(e), strict=True))
+        telling = {c.place for t in able for c in _telling([c for c in chunks if c.talk == t])}
+        every = self._batches([c for c in chunks if c.talk in able])
+        first = [batch for batch in every if any(c.place in telling for c in batch)]
+        encoded = [(batch, self._main.encode([c.samples for c in batch])) for batch in first]
+        likely = _likely(found for batch, ready in encoded for found in self._told_by(batch, ready, telling))
         for t, talk in enumerate(talks):
             choices[t] = language.choose(likely.get(t, {}), talk.spoken, self.languages)
         codes = {t: c.language for t, c in choices.items() if c.language is not None and not c.unsupported}
         for batch, ready in encoded:
             for code, rows in _by_language(batch, codes).items():
                 yield [batch[i] for i in rows], self._words([batch[i] for i in rows], code, ready.rows(rows))
-        kept = {(c.talk, c.index) for c in telling}
-        rest = [c for c in chunks if (c.talk, c.index) not in kept]
+        kept = {c.place for batch in first for c in batch}
+        rest = [c for c in chunks if c.place not in kept]
         for code, rows in _by_language(rest, codes).items():
             for batch in self._batches([rest[i] for i in rows]):
                 yield batch, self._words(batch, code)
+
+    def _told_by(
+        self, batch: Sequence[_Chunk], ready: Encoded, telling: Collection[tuple[int, int]]
+    ) -> Iterator[tuple[_Chunk, dict[str, float]]]:
+        """The probabilities of languages in those of a batch that tell them."""
+        rows = [i for i, c in enumerate(batch) if c.place in telling]
+        return zip([batch[i] for i in rows], self._main.detect(ready.rows(rows)), strict=True)
 
     def _words(self, batch: Sequence[_Chunk], code: str, ready: Encoded | None = None) -> list[Heard]:
         engine = self._engine(code)
