@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import places, tables
+from ingest import places, spill, tables
 from ingest.places.base import LAKE, extension, quoted
 from ingest.places.base import is_locked as is_locked  # for those who write
 from ingest.places.local import REMEDY as REMEDY  # for those who read files beside the data
@@ -94,9 +94,7 @@ def attach(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_o
     for name in place.extensions:
         con.execute(f"LOAD {quoted(extension(name))}")
     con.execute("SET TimeZone='UTC'")
-    with suppress(OSError):
-        settings.run_dir.mkdir(parents=True, exist_ok=True)
-    con.execute("SET temp_directory=?", [str(settings.spill_dir)])  # else what does not fit goes where we were started
+    con.execute("SET temp_directory=?", [_spill_folder(settings)])  # else it is where we were started
     with suppress(duckdb.InvalidInputException):  # refused in a notebook, where no bar is drawn anyway
         con.execute("SET enable_progress_bar=false")  # it would write to stdout on a slow machine
     if settings.query_threads and read_only:
@@ -108,6 +106,14 @@ def attach(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_o
         con.close()
         raise place.explained(error) from error
     return con
+
+
+def _spill_folder(settings: Settings) -> str:
+    """None where none can be made, on a full disk: what fits into memory can still be asked."""
+    try:
+        return str(spill.folder(settings.spill_dir))
+    except OSError:
+        return ""
 
 
 def differences(con: duckdb.DuckDBPyConnection) -> list[str]:

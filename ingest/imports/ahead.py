@@ -1,15 +1,20 @@
-"""An iterator that works one item ahead in a thread of its own: parsing, joining and writing share both processors."""
+"""Work that goes on while something else is done with what is there: parsing, joining and writing share both
+processors."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 AHEAD_MAX = 1  # items that wait to be taken: blocks are large
+AT_ONCE = 2
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:
@@ -49,3 +54,20 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
     finally:
         stop.set()
         worker.join()
+
+
+def in_order(items: Iterable[T], make: Callable[[T], R]) -> Iterator[R]:
+    """What is made of each item, in their order, by threads; AT_ONCE are being made, as many at most wait to be
+    taken."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(make, item))
+                if len(waiting) > AT_ONCE:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for left in waiting:
+                left.cancel()

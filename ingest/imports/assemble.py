@@ -12,18 +12,27 @@ from importlib.resources import files
 
 import duckdb
 
-MADE = ("call", "leg", "queue_event", "call_event", "wanted")
-"""The temporary tables `made_<name>` of assemble(): four tables of the warehouse, and `wanted`: what the log says of
-recordings (call_id, started_at, answered_at, unique_id, linked_id, recording, caller_number, callee_number)."""
+MADE = {
+    "call": "started_at",
+    "leg": "started_at",
+    "queue_event": "occurred_at",
+    "call_event": "call_id, seq",
+    "wanted": "started_at",
+}
+"""The temporary tables `made_<name>` of assemble(), and in what order they are kept: four tables of the warehouse, and
+`wanted`: what the log says of recordings (call_id, started_at, answered_at, unique_id, linked_id, recording,
+caller_number, callee_number)."""
 
 _STEPS = ("macros", "stories", "rows", "freeswitch", "asked", "calls", "legs", "others", "offers")
 _ONLY_OF = {"freeswitch": "freeswitch"}  # step → the one system of which it says something
 
 
-def assemble(con: duckdb.DuckDBPyConnection, tenant_id: str, system: str, import_id: str, stamp: str) -> None:
+def assemble(
+    con: duckdb.DuckDBPyConnection, tenant_id: str, system: str, import_id: str, stamp: str, *, sounds: bool = True
+) -> None:
     """Make the tables of MADE out of the relation `raw_leg`: columns of RAW_LEG and `rank` (INTEGER): where two formats
-    tell of one call, the legs of the higher rank are taken."""
-    told = {"tenant": tenant_id, "system": system, "import": import_id, "stamp": stamp}
+    tell of one call, the legs of the higher rank are taken. Without sounds nothing is wanted."""
+    told = {"tenant": tenant_id, "system": system, "import": import_id, "stamp": stamp, "sounds": sounds}
     for step in _STEPS:
         if step in _ONLY_OF and _ONLY_OF[step] != system:
             continue

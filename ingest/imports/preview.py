@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest import tables, warehouse
-from ingest.imports import recordings, staging
+from ingest.imports import joining, recordings, staging
 from ingest.imports.plan import Plan
-from ingest.imports.staging import Progress, quoted
+from ingest.imports.staging import Progress
 from pbx_core.errors import Unavailable
 from pbx_core.settings import Settings
 
@@ -43,16 +43,16 @@ def preview(plan: Plan, settings: Settings, progress: Progress, *, sounds: bool)
     with tempfile.TemporaryDirectory(prefix="callbench-import-") as name:
         part = Path(name)
         raw = staging.write_raw(plan, part, progress)
-        with staging.scratch(part) as con:
+        with joining.scratch(part) as con:
             progress("joining what belongs to one call", 0, 1)
             earlier = staging.finished(settings, plan.tenant_id)
-            duplicates = staging.join(con, part, raw, earlier, (plan.tenant_id, plan.import_id, ""))
             seen = [*plan.sounds, *staging.unpacked(plan, part)] if sounds else []
+            told = (plan.tenant_id, plan.import_id, "")
+            duplicates = joining.join(con, part, raw, earlier, told, sounds=bool(seen))
             matched = recordings.match(con, seen)
             lost: dict[str, int] = {}
             for orphan in recordings.orphans(con, seen):
                 lost[orphan.kind] = lost.get(orphan.kind, 0) + 1
-            con.execute(f"COPY all_call TO {quoted(str(part / 'call.parquet'))} (FORMAT parquet)")
             span = con.execute("SELECT count(*), min(started_at), max(started_at) FROM all_call").fetchone()
             calls, first, last = span or (0, None, None)
             ways = con.execute("SELECT disposition, count(*) FROM all_call GROUP BY 1 ORDER BY 2 DESC").fetchall()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from ingest import convert, tables
-from ingest.imports import recordings, staging, undone, words
+from ingest.imports import joining, recordings, staging, undone, words
 from ingest.imports.plan import Plan
 from ingest.imports.recordings import Orphan
 from ingest.imports.staging import Manifest, Progress, quoted
@@ -47,11 +47,12 @@ def _stage(
     part = folder.with_name(f"{folder.name}.part")
     raw = staging.write_raw(plan, part, progress)
     stamp = iso(clock.now())
-    with staging.scratch(part) as con:
+    with joining.scratch(part) as con:
         progress("joining what belongs to one call", 0, 1)
         earlier = staging.finished(settings, plan.tenant_id)
-        duplicates = staging.join(con, part, raw, earlier, (plan.tenant_id, plan.import_id, stamp))
         seen = [*plan.sounds, *staging.unpacked(plan, part)] if wish.sounds else []
+        told = (plan.tenant_id, plan.import_id, stamp)
+        duplicates = joining.join(con, part, raw, earlier, told, sounds=bool(seen))
         matched = recordings.match(con, seen)
         keeper = recordings.Keeper(settings, clock, db, plan.tenant_id, part)
         made, broken = keeper.keep(
@@ -87,10 +88,10 @@ def _write(
     pq.write_table(convert.to_arrow(tables.RECORDING, rows), part / "recording.parquet")
     lost = {(o.name, o.kind): (plan.tenant_id, plan.import_id, o.name, o.kind, o.call_id, o.reason) for o in orphans}
     pq.write_table(convert.to_arrow(tables.IMPORT_ORPHAN, list(lost.values())), part / "import_orphan.parquet")
-    _copy(con, part, "call", _CALLS)
-    _copy(con, part, "leg", "FROM all_leg")
-    _copy(con, part, "call_event", "FROM all_call_event ORDER BY call_id, seq")
-    _copy(con, part, "queue_event", "FROM all_queue_event ORDER BY occurred_at")
+    if made:
+        _copy(con, part, "heard", _CALLS)
+        (part / "heard.parquet").rename(part / "call.parquet")
+    (part / "wanted.parquet").unlink()
     rejects = _write_rejects(con, plan, part, raw, stamp)
     counts = con.execute("SELECT count(*), min(started_at), max(started_at) FROM all_call").fetchone() or (
         0,

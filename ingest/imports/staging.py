@@ -11,19 +11,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.imports import assemble
 from ingest.imports.ahead import ahead
 from ingest.imports.plan import Log, Plan, Seen
 from ingest.imports.raw import RAW_LEG, Bad
@@ -32,10 +28,6 @@ from pbx_core.settings import Settings
 
 MANIFEST = "manifest.json"
 VERSION = 1
-MEMORY_MB = 400  # of DuckDB while stories are joined; the rest goes to disk
-BYTES_PER_ROW = 700  # more, for rows that are joined at once: half-made stories cannot go to disk
-PIECE_ROWS = 250_000  # joined at once
-PIECES_HELD = 25_000  # rows in memory while they are parted
 _BAD = pa.schema([("file", pa.string()), ("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
 ROW_GROUP = 200_000
 
@@ -227,120 +219,6 @@ def _write_one(log: Log, folder: Path, stem: str, step: Callable[[int], None]) -
 
 def _bad_table(bad: Sequence[Bad]) -> pa.Table:
     return pa.Table.from_pylist([asdict(b) for b in bad], schema=_BAD)
-
-
-@contextmanager
-def scratch(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of its own with bounded memory; what does not fit goes to a folder that is removed."""
-    spill = folder / "spill"
-    con = duckdb.connect()
-    try:
-        con.execute("SET TimeZone='UTC'; SET enable_progress_bar=false; SET preserve_insertion_order=false")
-        con.execute("SET threads=2")
-        con.execute("SET memory_limit=?", [f"{MEMORY_MB}MB"])
-        con.execute(f"SET temp_directory={quoted(str(spill))}")
-        yield con
-    finally:
-        con.close()
-        shutil.rmtree(spill, ignore_errors=True)
-
-
-def join(
-    con: duckdb.DuckDBPyConnection,
-    folder: Path,
-    raw: Sequence[RawFile],
-    earlier: Iterable[tuple[Path, Manifest]],
-    told: tuple[str, str, str],
-) -> int:
-    """Make `all_<name>` for each of assemble.MADE out of this import's rows, and of those of earlier imports that
-    tell of the same calls. told: tenant, import id, stamp. How many rows stood there more than once."""
-    tenant_id, import_id, stamp = told
-    before = list(earlier)
-    duplicates, begun = 0, False
-    for system, files in groupby(sorted(raw, key=lambda r: r.system), key=lambda r: r.system):
-        mine = [(folder / f.file, f.rank * 1_000_000 + len(before)) for f in files if f.rows]
-        con.execute(f"CREATE OR REPLACE TEMP VIEW own_leg AS {_union(mine)}")
-        older = [
-            (path / f.file, f.rank * 1_000_000 + age)
-            for age, (path, manifest) in enumerate(before)
-            for f in manifest.raw
-            if f.system == system and f.rows and manifest.import_id != import_id
-        ]
-        con.execute(
-            _AGAIN.replace("{older}", _union(older))
-            if older
-            else "CREATE OR REPLACE TEMP VIEW every_leg AS FROM own_leg"
-        )
-        for piece in _pieces(con, folder / "spill" / f"pieces-{system}", system):
-            con.execute(f"CREATE OR REPLACE TEMP VIEW raw_leg AS FROM {piece}")
-            assemble.assemble(con, tenant_id, system, import_id, stamp)
-            duplicates += assemble.count_duplicates(con)
-            for name in assemble.MADE:
-                if begun:
-                    con.execute(f"INSERT INTO all_{name} FROM made_{name}")
-                    con.execute(f"DROP TABLE made_{name}")
-                else:
-                    con.execute(f"ALTER TABLE made_{name} RENAME TO all_{name}")
-            begun = True
-    return duplicates
-
-
-def _pieces(con: duckdb.DuckDBPyConnection, spill: Path, system: str) -> list[str]:
-    """Relations, a part of `every_leg` each, small enough to be joined in MEMORY_MB; parted once, below `spill`. Calls
-    of Asterisk are told apart by ids, or by channels; where queues speak of them, or other systems, all is looked at at
-    once."""
-    rows, others = con.execute("SELECT count(*), count(kind) FROM every_leg").fetchone() or (0, 0)
-    count = -(-rows // PIECE_ROWS) if system == "asterisk" and not others else 1
-    if count <= 1:
-        con.execute("SET memory_limit=?", [f"{MEMORY_MB + rows * BYTES_PER_ROW // 1_000_000}MB"])
-        return ["every_leg"]
-    spill.mkdir(parents=True, exist_ok=True)
-    con.execute(f"SET partitioned_write_flush_threshold={PIECES_HELD}")
-    con.execute(_PART.replace("{count}", str(count)).replace("{target}", quoted(str(spill))))
-    return [
-        f"read_parquet({quoted(str(path / '*.parquet'))}, hive_partitioning=false)" for path in sorted(spill.iterdir())
-    ]
-
-
-_PART = """
-    COPY (SELECT *, hash(coalesce(nullif(linked_id, ''), nullif(unique_id, ''), channel, '')) % {count} AS piece
-          FROM every_leg)
-    TO {target} (FORMAT parquet, PARTITION_BY (piece), OVERWRITE_OR_IGNORE)
-"""
-
-
-_AGAIN = """
-    CREATE OR REPLACE TEMP VIEW older_leg AS {older};
-    CREATE OR REPLACE TEMP TABLE mentioned AS
-        WITH mine AS (SELECT DISTINCT unnest([unique_id, linked_id]) AS id FROM own_leg)
-        SELECT DISTINCT unnest([unique_id, linked_id]) AS id FROM older_leg
-        WHERE unique_id IN (FROM mine) OR linked_id IN (FROM mine)
-        UNION FROM mine;
-    DELETE FROM mentioned WHERE coalesce(id, '') = '';
-    CREATE OR REPLACE TEMP VIEW every_leg AS
-        FROM own_leg UNION ALL BY NAME
-        (SELECT * FROM older_leg WHERE unique_id IN (FROM mentioned) OR linked_id IN (FROM mentioned));
-"""
-
-
-def _union(files: Sequence[tuple[Path, int]]) -> str:
-    parts = [
-        f"SELECT *, {rank} AS rank FROM read_parquet({quoted(str(path))})"  # noqa: S608
-        for path, rank in files
-    ]
-    if not parts:
-        columns = ", ".join(f"NULL::{_SQL[f.type]} AS {f.name}" for f in RAW_LEG)
-        return f"SELECT {columns}, 0 AS rank WHERE false"
-    return " UNION ALL BY NAME ".join(parts)
-
-
-_SQL = {
-    pa.string(): "VARCHAR",
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
-}
 
 
 def write_json(path: Path, told: object) -> None:

@@ -16,7 +16,7 @@ import soundfile
 from click.testing import CliRunner
 
 from ingest import audio
-from ingest.imports import staging
+from ingest.imports import joining
 from pbx_core.cli import callbench
 from pbx_core.errors import InputError
 from pbx_core.store import jobs
@@ -150,7 +150,7 @@ def test_sound_that_was_left_out_comes_in_later_and_each_tenant_has_its_own(worl
     assert lake.query(world.settings, "SELECT count(*) FROM lk.main.recording") == [(0,)]
     run(world, folder, "--yes")
     assert lake.query(world.settings, "SELECT count(*), count(recording_id) FROM lk.main.call") == [(6, 4)]
-    monkeypatch.setattr(staging, "PIECE_ROWS", 2)  # as a log of millions of rows is joined
+    monkeypatch.setattr(joining, "PIECE_ROWS", 2)  # as a log of millions of rows is joined
     run(world, folder, "--yes", into="birch.test")
     for table, ids, count in (("call", "call_id", 12), ("leg", "call_id", 12), ("recording", "recording_id", 8),
                               ("conversation", "conversation_id", 12)):  # fmt: skip

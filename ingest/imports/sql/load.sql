@@ -32,9 +32,12 @@ CREATE OR REPLACE TEMP TABLE import_stale AS
     WHERE (NOT same_call OR call_id IN (FROM import_legs))
         AND old_stamp < (SELECT any_value(stamp) FROM staged_call);
 
-CREATE OR REPLACE TEMP TABLE import_fresh AS
-    SELECT call_id, started_at FROM staged_call
-    WHERE call_id NOT IN (SELECT call_id FROM import_known) OR call_id IN (SELECT call_id FROM import_stale);
+-- What is left out, rather than what is taken: mostly little, and a join holds its smaller side in memory.
+CREATE OR REPLACE TEMP TABLE import_same AS
+    SELECT call_id FROM import_known ANTI JOIN import_stale USING (call_id);
+
+CREATE OR REPLACE TEMP VIEW import_fresh AS
+    SELECT call_id, started_at FROM staged_call ANTI JOIN import_same USING (call_id);
 
 DELETE FROM lk.main.call WHERE tenant_id = $tenant AND call_id BETWEEN $low AND $high
     AND call_id IN (SELECT call_id FROM import_stale);
@@ -47,22 +50,23 @@ INSERT INTO lk.main.call BY NAME
                         CASE WHEN k.recording_id IS NOT NULL THEN k.segments ELSE s.segments END AS segments,
                         CASE WHEN k.recording_id IS NOT NULL THEN k.recording_reason ELSE s.recording_reason END
                             AS recording_reason)
-    FROM staged_call AS s SEMI JOIN import_fresh USING (call_id) LEFT JOIN import_stale AS k USING (call_id);
+    FROM staged_call AS s ANTI JOIN import_same USING (call_id) LEFT JOIN import_stale AS k USING (call_id);
 
 INSERT INTO lk.main.leg BY NAME
-    SELECT s.* FROM staged_leg AS s SEMI JOIN import_fresh USING (call_id);
+    SELECT s.* FROM staged_leg AS s ANTI JOIN import_same USING (call_id);
 
 DELETE FROM lk.main.recording WHERE tenant_id = $tenant AND call_id BETWEEN $low AND $high
-    AND call_id IN (SELECT call_id FROM import_fresh) AND call_id IN (SELECT call_id FROM staged_recording);
+    AND call_id IN (SELECT call_id FROM staged_recording ANTI JOIN import_same USING (call_id));
 
 INSERT INTO lk.main.recording BY NAME
-    SELECT s.* FROM staged_recording AS s SEMI JOIN import_fresh USING (call_id)
+    SELECT s.* FROM staged_recording AS s ANTI JOIN import_same USING (call_id)
     ANTI JOIN lk.main.recording_gone AS gone ON gone.tenant_id = s.tenant_id AND gone.recording_id = s.recording_id;
 
 INSERT INTO changed_call
     SELECT $tenant, call_id, started_at FROM import_fresh
-    UNION
-    SELECT $tenant, call_id, old_started_at FROM import_stale;
+    UNION ALL
+    SELECT $tenant, call_id, old_started_at FROM import_stale JOIN import_fresh USING (call_id)
+    WHERE old_started_at <> started_at;
 
 INSERT INTO changed_span SELECT $tenant, old_started_at, old_ended_at FROM import_stale;
 

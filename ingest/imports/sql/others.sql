@@ -12,7 +12,7 @@ CREATE OR REPLACE TEMP TABLE made_wanted AS
            coalesce(t.recording, '') AS recording, any_value(c.caller_number) AS caller_number,
            any_value(coalesce(nullif(c.answered_by, ''), c.callee_number)) AS callee_number, bool_or(t.talked) AS talked
     FROM told AS t JOIN known AS k USING (story) JOIN made_call AS c USING (call_id)
-    WHERE t.recording <> '' OR t.unique_id <> ''
+    WHERE $sounds AND (t.recording <> '' OR t.unique_id <> '')
     GROUP BY ALL;
 
 -- Channel events (rank 30) take the place of a call record's legs; the recording that it names is still the call's.
@@ -23,7 +23,7 @@ INSERT INTO made_wanted BY NAME
     FROM (SELECT DISTINCT story FROM told WHERE $system = 'asterisk' AND kind IS NULL AND rank >= 30000000)
     JOIN raw_leg AS r ON coalesce(nullif(r.linked_id, ''), r.unique_id) = story
     JOIN known AS k USING (story) JOIN made_call AS c USING (call_id)
-    WHERE r.kind IS NULL AND r.recording <> ''
+    WHERE $sounds AND r.kind IS NULL AND r.recording <> ''
         AND r.recording NOT IN (SELECT recording FROM told WHERE recording <> '')
     GROUP BY ALL;
 

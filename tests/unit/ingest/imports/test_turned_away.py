@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.imports import staging
+from ingest.imports import joining, staging
 from tests.support import foreign_logs as foreign
 from tests.support.foreign_logs import AT
 from tests.support.importing import planned
@@ -30,8 +30,8 @@ def _freepbx(folder: Path, *rows: dict[str, object]) -> None:
 def _turned_away(folder: Path) -> list[tuple[str, str]]:
     made = planned("t" * 32, folder, zone="Europe/Berlin")
     raw = staging.write_raw(made, folder / "part", lambda *_: None)
-    with staging.scratch(folder / "part") as con:
-        staging.join(con, folder / "part", raw, [], ("t" * 32, "i" * 32, "2026-03-01T00:00:00Z"))
+    with joining.scratch(folder / "part") as con:
+        joining.join(con, folder / "part", raw, [], ("t" * 32, "i" * 32, "2026-03-01T00:00:00Z"), sounds=False)
         return con.execute("SELECT closed_hours, refused FROM all_call ORDER BY started_at").fetchall()
 
 
