@@ -26,7 +26,7 @@ from ingest.imports.staging import Manifest, RawFile, quoted
 MEMORY_MB = 400  # of DuckDB while stories are joined; the rest goes to disk
 BYTES_PER_ROW = 700  # more, for rows that are joined at once: half-made stories cannot go to disk
 THREADS = AT_ONCE
-PIECE_ROWS = 125_000  # joined at once
+PIECE_ROWS = 40_000  # joined at once
 PIECES_HELD = 25_000  # rows in memory while they are parted
 
 
