@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+from click.testing import CliRunner
+
+from pbx_core.cli import callbench
+
 
 def _callbench(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -35,3 +40,20 @@ def test_an_unknown_command_is_refused(tmp_path: Path) -> None:
     done = _callbench(tmp_path, "fly")
     assert done.returncode == 2
     assert "No such command" in done.stderr
+
+
+def test_every_command_is_listed_with_its_own_sentence() -> None:
+    shown = CliRunner().invoke(callbench, ["--help"], terminal_width=100).output
+    context = click.Context(callbench)
+    for name in callbench.list_commands(context):
+        command = callbench.get_command(context, name)
+        assert command is not None
+        line = next(line for line in shown.splitlines() if line.split()[:1] == [name])
+        sentence = line.split(maxsplit=1)[1].removesuffix("...").strip()
+        assert len(sentence) > 10 and " ".join((command.help or "").split()).startswith(sentence)
+
+
+def test_to_list_them_none_is_loaded() -> None:
+    script = "import sys; from pbx_core.cli import callbench; callbench(['--help'], standalone_mode=False); "
+    loaded = [sys.executable, "-c", script + "print('sqlalchemy' in sys.modules)"]
+    assert subprocess.run(loaded, capture_output=True, text=True, check=True).stdout.splitlines()[-1] == "False"
