@@ -30,7 +30,7 @@ class LazyGroup(click.Group):
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The same list as click's, but the sentences are read in the sources: to import every command takes seconds."""
+        """As click does, but the sentences are read in the sources: to import every command takes seconds."""
         points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
         limit = formatter.width - 6 - max(len(point.name) for point in points)
         with formatter.section("Commands"):
