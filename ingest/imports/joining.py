@@ -52,6 +52,7 @@ class _Made:
 def scratch(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB of its own with bounded memory; what does not fit goes to a folder that is removed."""
     spill = folder / "spill"
+    shutil.rmtree(spill, ignore_errors=True)  # of a run that was killed
     con = _connected(spill, THREADS, MEMORY_MB)
     try:
         yield con
@@ -70,8 +71,8 @@ def join(
     sounds: bool,
 ) -> int:
     """Make `all_<name>` for each of assemble.MADE out of this import's rows, and of those of earlier imports that
-    tell of the same calls; calls in the order of time. told: tenant, import id, stamp; sounds: whether there are any
-    that `wanted` is to be made for. How many rows stood there more than once."""
+    tell of the same calls; calls in the order of time, as their ids tell it. told: tenant, import id, stamp; sounds:
+    whether there are any that `wanted` is to be made for. How many rows stood there more than once."""
     duplicates = 0
     with ExitStack() as files:
         writers: dict[str, pq.ParquetWriter] = {}
