@@ -13,6 +13,7 @@ import click
 
 from pbx_core import __version__
 from pbx_core.errors import CallbenchError
+from pbx_core.parent import end_with_supervisor
 
 GROUP = "callbench.commands"
 
@@ -65,6 +66,7 @@ def main() -> None:
     """Entry point: an expected error becomes one clear sentence and exit code 1, never a traceback."""
     os.umask(0o027)  # what is written here is about people's calls: nobody outside our group reads it
     try:
+        end_with_supervisor()
         callbench(standalone_mode=True)
     except CallbenchError as error:
         click.echo(f"callbench: {error}", err=True)

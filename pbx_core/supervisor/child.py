@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -11,19 +10,12 @@ import time
 from collections import deque
 from pathlib import Path
 
+from pbx_core.parent import SUPERVISOR
 from pbx_core.settings import Settings
 from pbx_core.supervisor.plan import ProcessSpec, restart_delay_s
 
 LOG_BYTES_MAX = 10 * 1024 * 1024  # a larger log is moved to .1 when the process starts
-PR_SET_PDEATHSIG = 1
 LIFETIMES_KEPT = 8
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _die_with_parent() -> None:
-    """In the child: SIGTERM when the supervisor dies, so that nothing is left running unsupervised (Linux)."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Child:
@@ -31,7 +23,7 @@ class Child:
 
     def __init__(self, spec: ProcessSpec, settings: Settings, environment: dict[str, str]) -> None:
         self.spec = spec
-        self._environment = {**os.environ, **environment}
+        self._environment = {**os.environ, **environment, SUPERVISOR: str(os.getpid())}
         self._data = settings.data
         self.log_file = settings.logs_dir / f"{spec.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,7 +56,6 @@ class Child:
                 stderr=log,
                 env=self._environment,
                 start_new_session=True,  # a Ctrl-C on the terminal reaches the supervisor only; it stops in order
-                preexec_fn=_die_with_parent,
             )
         self._started = time.monotonic()
 

@@ -52,9 +52,10 @@ def driver(world: World, nodes: Nodes) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture
 def long_call(tmp_path: Path) -> bytes:
-    """A good minute, as recorded."""
+    """Three minutes, as recorded: some seconds of work, so that it can be seen who is in the middle of it."""
     file = tmp_path / "call.webm"
-    speech.write_webm(file, np.concatenate([speech.dialogue("sales"), speech.dialogue("crosstalk")]))
+    minute = np.concatenate([speech.dialogue("sales"), speech.dialogue("crosstalk")])
+    speech.write_webm(file, np.tile(minute, (3, 1)))
     return file.read_bytes()
 
 
@@ -109,9 +110,11 @@ def test_a_worker_a_node_and_the_driver_are_killed_and_every_recording_gets_its_
 
 
 def test_a_recording_over_which_workers_die_is_put_aside_and_its_neighbours_are_heard(
-    world: World, nodes: Nodes, long_call: bytes
+    world: World, nodes: Nodes, tmp_path: Path
 ) -> None:
-    poison = recorded(world, world.acme, long_call)
+    file = tmp_path / "poison.webm"
+    speech.write_webm(file, np.tile(speech.dialogue("sales"), (12, 1)))  # ten seconds of work: it can be seen and hit
+    poison = recorded(world, world.acme, file.read_bytes())
     with world.db.begin() as connection:  # so often did it happen before
         connection.execute(sa.update(job).values(tries=jobs.TRIES_MAX - 1))
     neighbours = [recorded(world, world.birch, speech.dialogue("appointment")) for _ in range(2)]
