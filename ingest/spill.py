@@ -38,7 +38,10 @@ def _of_process(root: Path, pid: int) -> Path:
 
 
 def _remove_if_left(other: Path) -> None:
-    fd = os.open(_lock(other), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fd = os.open(_lock(other), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError:  # another user's: whoever may remove it will
+        return
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(other, ignore_errors=True)

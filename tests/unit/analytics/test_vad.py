@@ -59,3 +59,21 @@ def test_long_speech_is_cut_at_its_quietest_frame_into_pieces_that_fit() -> None
     assert all(a[1] == b[0] for a, b in itertools.pairwise(found))
     assert found[0][0] == 0
     assert found[-1][1] == pytest.approx(100, abs=0.1)
+
+
+def test_the_steady_noise_of_a_line_is_left_out_but_not_what_is_near_something_louder() -> None:
+    rate, step = 16_000, 512
+    rng = np.random.default_rng(1)
+    channel = (0.001 * rng.standard_normal(10 * rate)).astype(np.float32)
+    assert not vad.worth_hearing(channel, rate).any()
+    channel[5 * rate : 6 * rate] *= 2  # six decibels
+    asked = vad.worth_hearing(channel, rate)
+    assert len(asked) == -(-len(channel) // step)
+    first, last = (np.flatnonzero(asked)[[0, -1]] * step / rate).tolist()
+    assert asked[int(5 * rate / step) : int(6 * rate / step)].all()
+    assert abs(first - (5 - vad.NEAR_S)) < 0.1 and abs(last - (6 + vad.NEAR_S)) < 0.1
+
+
+@pytest.mark.parametrize("length", [0, 1, 511, 512, 513])
+def test_channels_of_any_length_have_a_mark_for_each_frame(length: int) -> None:
+    assert len(vad.worth_hearing(np.ones(length, np.float32), 16_000)) == -(-length // 512)
