@@ -8,7 +8,8 @@ Several machines tidy in turn: what one has done, the next finds done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,13 +17,21 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import warehouse
+from ingest import tables, warehouse
 from pbx_core.clock import Clock
 from pbx_core.errors import Unavailable
 from pbx_core.settings import Settings
 
 KEEP_S = 300  # snapshots and replaced files stay so long: far longer than any reader's query
 ORPHAN_S = 86_400  # a file that no snapshot knows may be of another machine's transaction, which never takes so long
+
+# (from, below, files): when so many files of one table and month have a size in bytes within these limits, they and all
+# smaller ones are made one. Small ones at once, larger ones when enough have come together: a month's file is not
+# written again for the calls of a minute.
+_MB = 1 << 20
+TIERS = ((16 * _MB, 512 * _MB, 8), (1 * _MB, 16 * _MB, 8), (0, 1 * _MB, 2))
+_LIST = "SELECT data_file, data_file_size_bytes FROM ducklake_list_files('lk', ?, schema => 'main')"
+_MERGE = "CALL ducklake_merge_adjacent_files('lk', ?, schema => 'main', max_file_size => ?)"
 
 # A SQLite catalog keeps times as text, and DuckLake 1.5.5 compares "2026-11-22 10:59:10…" with "2026-11-22T10:54:47…":
 # all of that day would be older. So old snapshots are named, and times of files are written as they are compared.
@@ -86,7 +95,7 @@ def tidy(con: duckdb.DuckDBPyConnection, clock: Clock, epoch: Epoch, keep_s: flo
     try:
         with epoch.odd():
             con.execute("CALL ducklake_rewrite_data_files('lk', delete_threshold => 0.3)")
-            con.execute("CALL ducklake_merge_adjacent_files('lk')")
+            _merge(con)
             old = [row[0] for row in con.execute(_OLD, [clock.now() - keep]).fetchall()]
             expired = con.execute(_EXPIRE, [old]).fetchall() if old else []
             if con.execute(_TEXT_TIMES).fetchone():
@@ -95,6 +104,23 @@ def tidy(con: duckdb.DuckDBPyConnection, clock: Clock, epoch: Epoch, keep_s: flo
     except duckdb.Error as error:
         raise _as_unavailable(error) from error
     return Tidied(len(expired), len(removed))
+
+
+def _merge(con: duckdb.DuckDBPyConnection) -> None:
+    for table in tables.TABLES:
+        found = con.execute(_LIST, [table.name]).fetchall()
+        below = _below([(path.rpartition("/")[0], size) for path, size in found])
+        if below is not None:
+            con.execute(_MERGE, [table.name, below])
+
+
+def _below(files: Sequence[tuple[str, int]]) -> int | None:
+    """Files of up to how many bytes are to be merged, given (folder, bytes) of a table's; None: nothing is due."""
+    for least, below, enough in TIERS:
+        counts = Counter(folder for folder, size in files if least <= size < below)
+        if max(counts.values(), default=0) >= enough:
+            return below
+    return None
 
 
 def remove_orphans(con: duckdb.DuckDBPyConnection, clock: Clock, *, alone: bool) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import places, spill, tables
+from ingest import layout, places, spill, tables
 from ingest.places.base import LAKE, extension, quoted
 from ingest.places.base import is_locked as is_locked  # for those who write
 from ingest.places.local import REMEDY as REMEDY  # for those who read files beside the data
@@ -40,10 +40,16 @@ def open_writer(settings: Settings, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> d
             con.execute("BEGIN")
             for statement in tables.ddl(f"{LAKE}.main"):
                 con.execute(statement)
+            layout.lay_out(con)
             con.execute("COMMIT")
         elif found := differences(con):
             con.close()
             raise ConfigError(f"{place.other_version} ({found[0]}).", error_id="warehouse_of_another_version")
+        elif not layout.is_laid_out(con):
+            con.execute("BEGIN")
+            layout.lay_out(con)
+            con.execute("COMMIT")
+        layout.finish(con)
     except duckdb.Error as error:
         con.close()
         raise place.explained(error) from error
@@ -57,7 +63,7 @@ def open_reader(settings: Settings) -> duckdb.DuckDBPyConnection:
     place.check_readable()
     con = attach(settings, read_only=True)
     try:
-        if not _columns(con):
+        if not _columns(con) or layout.is_unfinished(con):
             con.close()
             raise Unavailable("The warehouse is being made right now. Try again in a few seconds.")
         if found := differences(con):

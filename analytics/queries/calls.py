@@ -83,7 +83,7 @@ _POSITION = """
     SELECT started_at FROM scoped($tenant_id, $extension, $since, $until) WHERE call_id = $call_id
 """
 
-_NEWEST = "SELECT max(hour) AS newest FROM lk.main.rollup_hour WHERE tenant_id = $tenant_id AND grain = 'call'"
+_NEWEST = "SELECT max(hour) AS newest FROM lk.main.rollup_line WHERE tenant_id = $tenant_id AND line = ''"
 # Two looks before the long one: a page of a busy office lies within days, one of a quiet office within months.
 NEAR = (timedelta(days=3), timedelta(days=60))
 

@@ -49,7 +49,7 @@ class Local:
             )
 
     def attach(self, con: duckdb.DuckDBPyConnection, busy_timeout_ms: int, *, read_only: bool) -> None:
-        options = f"DATA_PATH {quoted(self.folder)}, META_BUSY_TIMEOUT {int(busy_timeout_ms)}"
+        options = f"DATA_PATH {quoted(self.folder)}, OVERRIDE_DATA_PATH true, META_BUSY_TIMEOUT {int(busy_timeout_ms)}"
         if read_only:
             options += ", READ_ONLY"
         else:

@@ -7,7 +7,7 @@ from ingest.tables.table import Table, columns
 ROLLUP_HOUR = Table(
     "rollup_hour",
     "totals of one clock hour (UTC) over rows of one grain that agree in the columns of the cut",
-    ("tenant_id", "hour", "grain", "cut", "direction", "queue", "agent", "trunk_id"),
+    ("tenant_id", "cut", "grain", "hour", "direction", "queue", "agent", "trunk_id"),
     columns("""
         tenant_id VARCHAR the customer
         hour TIMESTAMPTZ its beginning; rows count in the hour in which their call or conversation started
@@ -170,7 +170,7 @@ ROLLUP_HOUR = Table(
 ROLLUP_BIN = Table(
     "rollup_bin",
     "how many rows of one clock hour (UTC) have a measure within one bin",
-    ("tenant_id", "hour", "grain", "direction", "queue", "trunk_id", "measure", "bin"),
+    ("tenant_id", "measure", "hour", "grain", "direction", "queue", "trunk_id", "bin"),
     columns("""
         tenant_id VARCHAR the customer
         hour TIMESTAMPTZ its beginning
@@ -188,7 +188,7 @@ ROLLUP_BIN = Table(
 ROLLUP_LINE = Table(
     "rollup_line",
     "calls in progress within one clock hour (UTC)",
-    ("tenant_id", "hour", "line"),
+    ("tenant_id", "line", "hour"),
     columns("""
         tenant_id VARCHAR the customer
         hour TIMESTAMPTZ its beginning

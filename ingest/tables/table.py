@@ -29,7 +29,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: one row per `grain`, told apart by `key`; partitioned by the month of `month_of`, if it has one."""
+    """A table: one row per `grain`, told apart by `key`; partitioned by the month of `month_of`, if it has one. Within
+    a file rows lie in the order of the key: what a question wants of one tenant lies together, the rest is skipped."""
 
     name: str
     grain: str
