@@ -15,6 +15,8 @@ LABEL_CHARS_MAX = 64
 _MEASURED = {"ms": 1, "dBFS": 1, "words/min": 0, "/h": 1, "/100 words": 1, "E": 2, "x": 2}  # unit → digits
 _BARE = ("times", "-1..1", "-2..2")  # two digits say enough
 
+QUEUE = "queue:"  # before a queue's id among names: a queue may be called as a number is
+
 
 def plain(text: str) -> str:
     """Text for a place where Streamlit reads Markdown (labels): every sign of markup is escaped, control and
@@ -26,6 +28,12 @@ def party(number: str, names: dict[str, str]) -> str:
     """Maria (101): with the tenant's own name for a number; for places that read no markup."""
     name = _UNSAFE.sub(" ", names.get(number, "")).strip()[:LABEL_CHARS_MAX]
     return f"{name} ({number})" if name and name != number else number
+
+
+def queue(queue_id: str | None, names: dict[str, str]) -> str:
+    """Orders (sales), as `party`; names: of dashboard.web.naming."""
+    known = queue_id or ""
+    return party(known, {known: names.get(QUEUE + known, "")})
 
 
 def number(value: float | None, unit: str) -> str:

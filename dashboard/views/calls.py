@@ -14,7 +14,7 @@ import streamlit as st
 
 from analytics import queries
 from dashboard import downloads, formatting, pages, player, session
-from dashboard.web import api, filters
+from dashboard.web import api, filters, naming
 from pbx_core.domain.records import Disposition
 from pbx_core.errors import InputError
 from pbx_core.store import models
@@ -193,7 +193,7 @@ def content() -> None:
         nothing(viewer, bool(carried))
         return
     query = urlencode({**carried, **filters.place(params)})
-    names = api.names(viewer.context, viewer.session)
+    names = naming.names(viewer.context, viewer.session)
     downloads.running()
     opened = player.calls(rows, names, query, viewer.tenant.time_zone)
     pager(page)

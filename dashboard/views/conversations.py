@@ -15,7 +15,7 @@ from analytics.conversations import rules
 from analytics.conversations.rules import ConversationClass
 from analytics.queries import conversations
 from dashboard import downloads, formatting, period, player, session
-from dashboard.web import api, filters
+from dashboard.web import filters, naming
 from pbx_core.errors import InputError
 
 PAGE_ROWS = 50
@@ -97,7 +97,8 @@ def line(row: Any, viewer: session.Viewer, names: dict[str, str]) -> dict[str, A
     cells = [
         moment(row.started_at, viewer), NAMES[row.class_], who(row), DIRECTIONS.get(row.direction, row.direction),
         formatting.party(row.answered_by, names), str(row.calls),
-        formatting.seconds(row.wait_s), formatting.seconds(row.talk_s) if row.talk_s else "", row.queue,
+        formatting.seconds(row.wait_s), formatting.seconds(row.talk_s) if row.talk_s else "",
+        formatting.queue(row.queue, names),
         "yes" if row.recovered_by else "",
     ]  # fmt: skip
     return {"href": address(row.conversation_id), "key": row.conversation_id, "cells": cells}
@@ -123,7 +124,7 @@ def listed(viewer: session.Viewer, since: datetime, until: datetime) -> None:
             st.text("Choose a longer period, or take a filter away.")
         return
     heads = ["Began", "Result", "With", "Direction", "Who talked", "Calls", "Waited", "Talked", "Queue", "Made good"]
-    names = api.names(viewer.context, viewer.session)
+    names = naming.names(viewer.context, viewer.session)
     rows = [line(r, viewer, names) for r in frame.rename(columns={"class": "class_"}).itertuples()]
     opened = player.linked("conversations", "Conversations", heads, rows)
     with st.container(horizontal=True, horizontal_alignment="center"):
@@ -150,10 +151,10 @@ def story(detail: conversations.ConversationDetail, viewer: session.Viewer) -> N
     """Every call, and why it belongs here."""
     st.subheader("Its calls", anchor=False)
     heads = ["Began", "From", "To", "Who talked", "What happened", "Talked", "Why it belongs here"]
-    names = api.names(viewer.context, viewer.session)
+    names = naming.names(viewer.context, viewer.session)
     rows = []
     for c in detail.calls.itertuples():
-        what = c.cause if not c.queue else f"{c.cause}; queue {c.queue}: {c.queue_result}"
+        what = c.cause if not c.queue else f"{c.cause}; queue {formatting.queue(c.queue, names)}: {c.queue_result}"
         cells = [
             moment(c.started_at, viewer),
             *(formatting.party(number, names) for number in (c.caller_number, c.callee_number, c.answered_by)),
@@ -195,7 +196,7 @@ def opened(viewer: session.Viewer, conversation_id: str) -> None:
     row = detail.row
     other = row["outside_number"] or (WITHHELD if row["direction"] == "inbound" else AMONG_US)
     st.subheader(formatting.plain(str(other)), anchor=False)
-    names = api.names(viewer.context, viewer.session)
+    names = naming.names(viewer.context, viewer.session)
     agents = ", ".join(formatting.party(agent, names) for agent in json.loads(row["agents"]))
     talked = f"{agents or 'Somebody'} talked {formatting.seconds(row['talk_s'])}" if row["talk_s"] else "Nobody talked"
     st.text(

@@ -12,7 +12,7 @@ import streamlit as st
 from analytics import metrics, queries
 from analytics.metrics import Grain, MetricValue
 from dashboard import charts, formatting, period, player, session
-from dashboard.web import api
+from dashboard.web import naming
 
 PAGE_ROWS = 25
 STATES = {"call": "In a call", "wrap_up": "Wrapping up", "idle": "Free", "paused": "Paused"}
@@ -107,7 +107,7 @@ def rows(viewer: session.Viewer, value: MetricValue, since: datetime, until: dat
     if frame.empty:
         st.text("None in this period.")
         return
-    known = api.names(viewer.context, viewer.session)
+    known = naming.names(viewer.context, viewer.session)
     if value.grain == Grain.AGENT_TIME:
         heads, show = ["Since", "Agent", "State", "For"], stretch
     else:
@@ -125,7 +125,7 @@ def row(viewer: session.Viewer, names: dict[str, str], r: Any) -> dict[str, obje
     """One row; its link opens the call."""
     at = pd.Timestamp(r.started_at).tz_convert(viewer.zone)
     caller, callee, agent = (formatting.party(n or "", names) for n in (r.caller_number, r.callee_number, r.agent))
-    cells = [f"{at:%d %b %Y %H:%M:%S}", caller, callee, r.queue or "", agent, f"{r.value:g}"]
+    cells = [f"{at:%d %b %Y %H:%M:%S}", caller, callee, formatting.queue(r.queue, names), agent, f"{r.value:g}"]
     return {"href": f"/review?{urlencode({'call': r.call_id})}", "key": None, "cells": cells}
 
 

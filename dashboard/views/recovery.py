@@ -13,7 +13,7 @@ from analytics import queries
 from analytics.conversations.rules import RECOVERY_DAYS
 from analytics.queries import lost
 from dashboard import cards, formatting, period, player, session
-from dashboard.web import api
+from dashboard.web import naming
 
 FIGURES = ("recovery_rate", "recovery_rate_any", "recovery_p50", "recovery_p95")
 SHOWN_MAX = 200
@@ -39,13 +39,14 @@ def waiting(viewer: session.Viewer, since: datetime, until: datetime) -> None:
         st.text("Nobody: with every caller who was lost in this period somebody has talked since.")
     else:
         now = datetime.now(UTC)
+        names = naming.names(viewer.context, viewer.session)
         rows = [
             {
                 "href": f"tel:{r.outside_number}",
                 "key": None,
                 "cells": [
                     r.outside_number, moment(r.lost_at, viewer), formatting.lapse((now - r.lost_at).total_seconds()),
-                    str(r.attempts), LOST[r.class_], r.queue, r.did,
+                    str(r.attempts), LOST[r.class_], formatting.queue(r.queue, names), r.did,
                 ],
             }
             for r in frame.rename(columns={"class": "class_"}).itertuples()
@@ -66,7 +67,7 @@ def made_good(viewer: session.Viewer, since: datetime, until: datetime) -> None:
     if frame.empty:
         st.text("None in this period.")
         return
-    names = api.names(viewer.context, viewer.session)
+    names = naming.names(viewer.context, viewer.session)
     agents = lost.recovered_by_agent(viewer.reader(), viewer.scope, since, until)
     rows = [
         {

@@ -11,7 +11,7 @@ import streamlit as st
 from analytics.queries import Found
 from analytics.searching import TEXT_CHARS_MAX
 from dashboard import formatting, pages, player, session
-from dashboard.web import api, searches
+from dashboard.web import naming, searches
 from pbx_core.errors import InputError
 
 ANYBODY = "Anybody"
@@ -89,7 +89,7 @@ def guide() -> None:
 def shown(viewer: session.Viewer, found: Found, page: int) -> None:
     """The hits, and the way to more of them."""
     st.text("1 place" if found.total == 1 else f"{found.total} places")
-    names = api.names(viewer.context, viewer.session)
+    names = naming.names(viewer.context, viewer.session)
     opened = player.found(searches.as_json(found), names, viewer.tenant.time_zone)
     last = min(searches.PAGES_MAX, -(-found.total // searches.PAGE_HITS))
     if last > 1:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from analytics import queries
 from analytics.queries import CallDetail
 from analytics.redact import visible_text
+from dashboard.formatting import QUEUE
 from dashboard.web import (
     access,
     edits,
@@ -33,6 +34,7 @@ from dashboard.web import (
 )
 from dashboard.web.answers import Signed, Writing, answer, no_call, problem
 from dashboard.web.context import Context
+from dashboard.web.naming import names
 from pbx_core.domain import records
 from pbx_core.errors import InputError, Unavailable
 from pbx_core.store import audit, comments, directory, jobs
@@ -225,11 +227,6 @@ def tenant_of(context: Context, session: Session) -> directory.Tenant:
     return tenant
 
 
-def names(context: Context, session: Session) -> dict[str, str]:
-    """The names that the tenant has given his extensions, by number."""
-    return {e.number: e.display_name for e in directory.extensions(context.db, session.tenant_id) if e.display_name}
-
-
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame as JSON-ready dicts; what is missing becomes null, times become ISO 8601 UTC."""
 
@@ -270,7 +267,8 @@ def as_json(comment: comments.Comment, session: Session) -> dict[str, Any]:
 
 
 def _numbers(detail: queries.CallDetail) -> set[str]:
-    """Every number that appears on the page of a call."""
+    """Every number that appears on the page of a call, and its queue."""
     cdr = detail.cdr
     sides = {n for r in detail.recordings for n in (r.caller_number, r.callee_number)}
-    return {cdr.caller_number, cdr.callee_number, cdr.answered_by, *(leg.number for leg in cdr.legs), *sides}
+    legs = (leg.number for leg in cdr.legs)
+    return {cdr.caller_number, cdr.callee_number, cdr.answered_by, f"{QUEUE}{cdr.queue}", *legs, *sides}

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from dashboard.web import access
 from dashboard.web.answers import Signed, Writing, answer, no_call, problem
 from dashboard.web.context import Context
+from dashboard.web.naming import names
 from pbx_core.domain import records
-from pbx_core.store import audit, directory, following, jobcontrol, live, livetext, models
+from pbx_core.store import audit, following, jobcontrol, live, livetext, models
 from pbx_core.store.live import Call
 from pbx_core.store.livetext import LiveText
 from pbx_core.store.sessions import Session
@@ -124,11 +125,6 @@ def obstacle(context: Context, session: Session, call: Call) -> Obstacle | None:
             return Obstacle("waiting", "The words begin when two people talk and the recording runs.")
         return Obstacle("not_recorded", "This call is not recorded, so there is nothing to follow.")
     return None
-
-
-def names(context: Context, session: Session) -> dict[str, str]:
-    """What the tenant calls his extensions."""
-    return {e.number: e.display_name for e in directory.extensions(context.db, session.tenant_id) if e.display_name}
 
 
 def _find(context: Context, session: Session, call_id: str) -> Call | None:

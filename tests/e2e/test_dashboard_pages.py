@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 from analytics import metrics
 from pbx_core.clock import SystemClock
+from pbx_core.domain import modelfile
 from pbx_core.domain.records import Party
 from pbx_core.feed import Journal
 from pbx_core.settings import Settings, load
-from pbx_core.store import directory, engine, jobcontrol, livetext, presence, reports, schema
+from pbx_core.store import directory, engine, jobcontrol, livetext, models, presence, reports, schema
 from pbx_core.store.presence import CallRow
 from tests.support import browser as browsers
 from tests.support import derivedlake, office
@@ -27,6 +28,14 @@ pytestmark = [
     pytest.mark.skipif(not browsers.CHROMIUM.exists(), reason="Chromium is not installed: apt install chromium"),
 ]
 WAIT_MS = 90_000
+MODEL = """
+[extensions]
+103 = {}
+[queues.sales]
+name = "Orders & 🪑"
+number = "201"
+members = ["103"]
+"""
 LOST, REGAINED, HAPPY = "+996555000001", "+996555000002", "+996555000003"
 
 
@@ -69,6 +78,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     tenant = directory.add_tenant(db, clock, "acme.test", "acme.test", time_zone="Asia/Bishkek")
     for name in ("maria", "nurlan"):
         directory.add_person(db, clock, tenant.tenant_id, f"{name}@acme.test", name.title(), "manager", "correct horse")
+    models.apply(db, clock, tenant.tenant_id, modelfile.read_toml(MODEL), "test")
     happy = _callers(settings, clock, tenant)
     furnished = office.furnish(settings, clock, tenant, count=2)
     web = WebServer(settings)
@@ -126,6 +136,7 @@ def test_a_lost_caller_waits_until_somebody_talks_with_him(quiet: Place) -> None
     waiting.wait_for()
     assert waiting.locator("tbody tr").count() == 1
     assert waiting.get_by_role("link", name=LOST).get_attribute("href") == f"tel:{LOST}"
+    assert "Orders & 🪑 (sales)" in waiting.inner_text()
     page.get_by_text("Data as of").wait_for()
     quiet.fits()
     page.get_by_role("table", name="Made good", exact=True).get_by_role("link", name=REGAINED).click()
@@ -141,12 +152,13 @@ def test_a_conversation_tells_its_rule_its_facts_and_its_calls(quiet: Place) -> 
     page.get_by_label("Number outside").press("Enter")
     row = page.get_by_role("table", name="Conversations").locator("tbody tr")
     page.wait_for_url("**number=0001*")
-    row.filter(has_text="Abandoned").get_by_role("link").click()
+    row.filter(has_text="Abandoned").filter(has_text="Orders & 🪑 (sales)").get_by_role("link").click()
     page.get_by_role("heading", name="Why: Abandoned").wait_for()
     assert "• Hung up in the queue sales after 47 s" in page.locator(".st-key-why").inner_text()
     quiet.fits()
     page.get_by_role("table", name="Calls of this conversation").get_by_role("link").click()
     page.locator(".facts h1", has_text=LOST).wait_for()
+    page.locator(".facts", has_text="queue Orders & 🪑 (sales)").wait_for()
 
 
 def test_a_figure_is_opened_down_to_its_rows(quiet: Place) -> None:

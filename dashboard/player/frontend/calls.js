@@ -1,7 +1,7 @@
 // The call list: one table on a wide screen, cards on a phone; every row is a real link.
 
 import { el, fill, paint } from "./dom.js";
-import { clock, day, DISPOSITIONS, language, number, party, percent, span, time } from "./format.js";
+import { clock, day, DISPOSITIONS, language, number, party, percent, queue, span, time } from "./format.js";
 import { oneStep, orElse } from "./steps.js";
 
 const FAULTS = {
@@ -66,7 +66,7 @@ function line(row, data, open) {
 /** Who took a call that was not dialled to him directly, and the queue that it came through. */
 function taken(row, names) {
   const by = row.answered_by && row.answered_by !== row.callee_number ? party(row.answered_by, names) : "";
-  const text = [row.queue ? `queue ${row.queue}` : "", by ? `taken by ${by}` : ""].filter(Boolean).join(", ");
+  const text = [row.queue ? `queue ${queue(row.queue, names)}` : "", by ? `taken by ${by}` : ""].filter(Boolean).join(", ");
   return text ? el("span", { class: "soft clip taken" }, text) : null;
 }
 

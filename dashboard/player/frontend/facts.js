@@ -1,7 +1,7 @@
 // What is known of a call beside its sound: parties, measures of the conversation, quality of the lines, its story.
 
 import { el } from "./dom.js";
-import { dayTime, DISPOSITIONS, language, number, party, percent, sides, span, time } from "./format.js";
+import { dayTime, DISPOSITIONS, language, number, party, percent, queue, sides, span, time } from "./format.js";
 
 export function heading(detail, zone) {
   const { cdr, transcript } = detail;
@@ -16,7 +16,7 @@ export function heading(detail, zone) {
   const way = [
     { inbound: "From outside", outbound: "To outside", callback: "Called back", informing: "Informed by us", click: "Placed by a program" }[cdr.direction],
     cdr.menu_path ? `menu keys ${cdr.menu_path.split(",").map(key).join(" → ")}` : null,
-    cdr.queue ? `queue ${cdr.queue}${cdr.queue_wait_s === null ? "" : `, ${span(cdr.queue_wait_s)} in line`}` : null,
+    cdr.queue ? `queue ${queue(cdr.queue, detail.names)}${cdr.queue_wait_s === null ? "" : `, ${span(cdr.queue_wait_s)} in line`}` : null,
     cdr.forwarded_by ? `forwarded by ${party(cdr.forwarded_by, detail.names)}` : null,
     cdr.answered_by && cdr.answered_by !== cdr.callee_number ? `taken by ${party(cdr.answered_by, detail.names)}` : null,
     cdr.transferred ? `${cdr.transferred === "attended" ? "transferred after consultation" : "transferred"}` : null,

@@ -75,3 +75,8 @@ export function party(number, names, said = "") {
   const clean = (names?.[number] || said || "").replace(/[\p{Cc}\p{Cf}]/gu, " ").trim().slice(0, 64);
   return clean && clean !== number ? `${clean} (${number})` : number;
 }
+
+/** "Orders (sales)": the tenant's name for a queue. */
+export function queue(id, names) {
+  return party(id, {}, names?.[`queue:${id}`]);
+}

@@ -2,7 +2,7 @@
 // only while somebody can see it.
 
 import { el, fill, paint } from "./dom.js";
-import { clock, party } from "./format.js";
+import { clock, party, queue } from "./format.js";
 import { listen } from "./keys.js";
 import { Refused, write } from "./net.js";
 import { Words } from "./words.js";
@@ -152,7 +152,7 @@ class Page {
         "button",
         { class: "running-call", type: "button", data: { call: call.call_id }, "aria-pressed": String(here), onclick: () => this.#open(call.call_id) },
         el("span", { class: "parties" }, el("b", {}, party(call.caller, this.names, call.caller_name)), el("span", { class: "soft" }, " → "), el("b", {}, to)),
-        el("span", { class: "bits soft" }, el("span", {}, STATES[call.state] ?? call.state), call.queue ? el("span", {}, `queue ${call.queue}`) : null, el("span", { class: "since", data: { since: call.since ?? "" } })),
+        el("span", { class: "bits soft" }, el("span", {}, STATES[call.state] ?? call.state), call.queue ? el("span", {}, `queue ${queue(call.queue, this.names)}`) : null, el("span", { class: "since", data: { since: call.since ?? "" } })),
         recorded,
       ),
     );
