@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from ingest import tables, warehouse
+from ingest.writer import transaction
 from pbx_core.clock import Clock
 from pbx_core.errors import Unavailable
 from pbx_core.settings import Settings
@@ -30,7 +31,14 @@ ORPHAN_S = 86_400  # a file that no snapshot knows may be of another machine's t
 # written again for the calls of a minute.
 _MB = 1 << 20
 TIERS = ((16 * _MB, 512 * _MB, 8), (1 * _MB, 16 * _MB, 8), (0, 1 * _MB, 2))
-_LIST = "SELECT data_file, data_file_size_bytes FROM ducklake_list_files('lk', ?, schema => 'main')"
+_LIST = """
+    SELECT data_file, data_file_size_bytes, delete_file IS NOT NULL FROM ducklake_list_files('lk', ?, schema => 'main')
+"""
+# Files of which rows were deleted are merged by nobody, and rewritten only when much of them is gone: a conversation of
+# an hour in which one was followed up later would stay a file of its own for ever. So what is left of them is written
+# anew.
+_AGAIN = "INSERT INTO lk.main.{table} FROM lk.main.{table} WHERE list_contains($files, filename)"
+_GONE = "DELETE FROM lk.main.{table} WHERE list_contains($files, filename)"
 _MERGE = "CALL ducklake_merge_adjacent_files('lk', ?, schema => 'main', max_file_size => ?)"
 
 # A SQLite catalog keeps times as text, and DuckLake 1.5.5 compares "2026-11-22 10:59:10…" with "2026-11-22T10:54:47…":
@@ -52,6 +60,19 @@ class Tidied:
 
     snapshots_expired: int
     files_removed: int
+
+
+@dataclass(frozen=True)
+class _File:
+    """One of a table's; torn: rows of it were deleted."""
+
+    path: str
+    size: int
+    torn: bool
+
+    @property
+    def folder(self) -> str:
+        return self.path.rpartition("/")[0]
 
 
 class Epoch:
@@ -108,19 +129,25 @@ def tidy(con: duckdb.DuckDBPyConnection, clock: Clock, epoch: Epoch, keep_s: flo
 
 def _merge(con: duckdb.DuckDBPyConnection) -> None:
     for table in tables.TABLES:
-        found = con.execute(_LIST, [table.name]).fetchall()
-        below = _below([(path.rpartition("/")[0], size) for path, size in found])
-        if below is not None:
-            con.execute(_MERGE, [table.name, below])
+        files = [_File(*row) for row in con.execute(_LIST, [table.name]).fetchall()]
+        below, due = _due(files)
+        if not due:
+            continue
+        if torn := [file.path for file in due if file.torn]:
+            with transaction(con):
+                for statement in (_AGAIN, _GONE):
+                    con.execute(statement.replace("{table}", table.name), {"files": torn})
+        con.execute(_MERGE, [table.name, below])
 
 
-def _below(files: Sequence[tuple[str, int]]) -> int | None:
-    """Files of up to how many bytes are to be merged, given (folder, bytes) of a table's; None: nothing is due."""
+def _due(files: Sequence[_File]) -> tuple[int, list[_File]]:
+    """Those of a table's files that are to become one per folder, and below how many bytes they are."""
     for least, below, enough in TIERS:
-        counts = Counter(folder for folder, size in files if least <= size < below)
-        if max(counts.values(), default=0) >= enough:
-            return below
-    return None
+        counts = Counter(file.folder for file in files if least <= file.size < below)
+        full = {folder for folder, count in counts.items() if count >= enough}
+        if full:
+            return below, [file for file in files if file.folder in full and file.size < below]
+    return 0, []
 
 
 def remove_orphans(con: duckdb.DuckDBPyConnection, clock: Clock, *, alone: bool) -> int:

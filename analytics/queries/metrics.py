@@ -19,10 +19,9 @@ from analytics import metrics
 from analytics.metrics import MetricDefinition, MetricValue, Rollup
 from analytics.metrics.totals import BY_NAME, MEASURE
 from analytics.metrics.types import evaluate, quantile
-from analytics.queries import behind, binned
+from analytics.queries import behind, binned, totals
 from analytics.queries.asked import Asked, asked
 from analytics.queries.reader import Reader
-from analytics.queries.totals import totals
 from analytics.queries.types import Scope
 from pbx_core.errors import InputError
 
@@ -43,9 +42,8 @@ def values(
     of direction, queue, agent, trunk_id that rows must have. InputError for unknown names."""
     ask = asked(scope, since, until, by, where)
     wanted = chosen(metric_ids)
-    frame = totals(reader, ask, _needed(wanted))
+    frame, bins = _answers(reader, ask, wanted)
     row = {name: _number(frame[name].iloc[0]) for name in frame.columns} if len(frame) else {}
-    bins = _bins(reader, ask, wanted)
     return [_value(m, row, bins.get(m.numerator, {}).get(None, {})) for m in wanted]
 
 
@@ -65,8 +63,7 @@ def series(
     Keys without rows are left out; value is NaN where nothing can be divided."""
     ask = asked(scope, since, until, by, where, time_zone)
     wanted = chosen(metric_ids)
-    frame = totals(reader, ask, _needed(wanted))
-    bins = _bins(reader, ask, wanted)
+    frame, bins = _answers(reader, ask, wanted)
     keys = sorted({*frame["key"], *(key for found in bins.values() for key in found)})
     rows = frame.set_index("key").to_dict("index")
     out = []
@@ -114,9 +111,15 @@ def _needed(wanted: Sequence[MetricDefinition]) -> list[str]:
     return sorted(n for n in names if n is not None)
 
 
-def _bins(reader: Reader, ask: Asked, wanted: Sequence[MetricDefinition]) -> dict[str, binned.Found]:
-    names = sorted({m.numerator for m in wanted if m.rollup is Rollup.HISTOGRAM})
-    return binned.bins(reader, ask, names) if names else {}
+def _answers(
+    reader: Reader, ask: Asked, wanted: Sequence[MetricDefinition]
+) -> tuple[pd.DataFrame, dict[str, binned.Found]]:
+    """The totals and the histograms that the figures are made of."""
+    names, measures = _needed(wanted), sorted({m.numerator for m in wanted if m.rollup is Rollup.HISTOGRAM})
+    of_totals = totals.questions(ask, names)
+    frames = reader.frames([*of_totals, *binned.questions(ask, measures)])
+    found = binned.together(ask, measures, frames[len(of_totals) :])
+    return totals.together(ask, names, frames[: len(of_totals)]), found
 
 
 def _number(value: float) -> float | None:

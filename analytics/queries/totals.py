@@ -11,7 +11,7 @@ from analytics.metrics.facts import DIMENSIONS, FACTS
 from analytics.metrics.totals import BY_NAME
 from analytics.metrics.types import Grain, How, Total
 from analytics.queries.asked import PARTS, TRUNCATED, Asked
-from analytics.queries.reader import Reader
+from analytics.queries.reader import Question, Reader
 
 # The calls and conversations that count. An extension's conversations are those with a call of his, however late.
 CALLS = "c AS (SELECT * FROM scoped($tenant_id, $extension, $since, $until))"
@@ -46,36 +46,41 @@ _COMBINE = {How.SUM: "sum", How.MAX: "max", How.MIN: "min", How.DISTINCT: "sum"}
 def totals(reader: Reader, ask: Asked, names: Sequence[str]) -> pd.DataFrame:
     """Columns key (one row with None unless the question has `by`) and one per total; missing ones are NaN. Totals
     that a question cannot have (calls at once, by agent) are left out."""
+    return together(ask, names, reader.frames(questions(ask, names)))
+
+
+def questions(ask: Asked, names: Sequence[str]) -> list[Question]:
+    """What has to be asked for these totals; `together` makes one frame of the answers."""
     wanted = [BY_NAME[name] for name in names]
-    parts: list[pd.DataFrame] = []
+    parts: list[Question] = []
     lines = [t for t in wanted if t.grain is Grain.HOUR]
     if lines and {*ask.where, ask.by}.isdisjoint({*DIMENSIONS} - {"trunk_id"}):
-        parts += _at_once(reader, ask, lines)
+        parts += _at_once(ask, lines)
     timed = [t for t in wanted if t.grain is Grain.AGENT_TIME]
     if timed and {*ask.where, ask.by}.isdisjoint({*DIMENSIONS} - {"agent"}):
-        parts += _by_rows(reader, ask, timed)
+        parts += _by_rows(ask, timed)
     distinct = [t for t in wanted if t.how is How.DISTINCT]
     kept = [t for t in wanted if t.grain not in (Grain.HOUR, Grain.AGENT_TIME)]
     plain = [t for t in kept if t.how is not How.DISTINCT]
     cut = ask.cut
     hours = ask.hours() if cut is not None else None
     if cut is not None and hours is not None:
-        parts += _by_hours(reader, hours, plain, cut)
+        parts += _by_hours(hours, plain, cut)
         for edge in ask.edges():
-            parts += _by_rows(reader, edge, plain)
-        parts += _by_rows(reader, ask, distinct)
+            parts += _by_rows(edge, plain)
+        parts += _by_rows(ask, distinct)
     else:
-        parts += _by_rows(reader, ask, [*plain, *distinct])
-    return _together(ask, parts, wanted)
+        parts += _by_rows(ask, [*plain, *distinct])
+    return parts
 
 
-def _by_rows(reader: Reader, ask: Asked, wanted: Sequence[Total]) -> list[pd.DataFrame]:
+def _by_rows(ask: Asked, wanted: Sequence[Total]) -> list[Question]:
     out = []
     for grain in dict.fromkeys(t.grain for t in wanted):
         chosen = [t for t in wanted if t.grain is grain]
         sql = _filled(_ROWS, ask, "started_at", ", ".join(f"{render.over_rows(t)} AS {t.name}" for t in chosen))
         sql = sql.replace("{source}", source(grain)).replace("{facts}", _facts(grain, ask))
-        out.append(reader.frame(sql, ask.parameters))
+        out.append((sql, ask.parameters))
     return out
 
 
@@ -86,15 +91,15 @@ def _facts(grain: Grain, ask: Asked) -> str:
     return FACTS[grain]
 
 
-def _by_hours(reader: Reader, ask: Asked, wanted: Sequence[Total], cut: str) -> list[pd.DataFrame]:
+def _by_hours(ask: Asked, wanted: Sequence[Total], cut: str) -> list[Question]:
     if not wanted:
         return []
     sql = _filled(_HOURS, ask, "hour", ", ".join(f"{render.over_hours(t)} AS {t.name}" for t in wanted))
     grains = ", ".join(f"'{grain}'" for grain in dict.fromkeys(t.grain for t in wanted))
-    return [reader.frame(sql.replace("{grains}", grains), {**ask.rolled_parameters, "cut": cut})]
+    return [(sql.replace("{grains}", grains), {**ask.rolled_parameters, "cut": cut})]
 
 
-def _at_once(reader: Reader, ask: Asked, wanted: Sequence[Total]) -> list[pd.DataFrame]:
+def _at_once(ask: Asked, wanted: Sequence[Total]) -> list[Question]:
     """Calls in progress, of all lines or of each trunk."""
     text = ", ".join(f"{render.over_rows(t)} AS {t.name}" for t in wanted)
     line = {"trunk_id": "line"}
@@ -105,10 +110,10 @@ def _at_once(reader: Reader, ask: Asked, wanted: Sequence[Total]) -> list[pd.Dat
     hours = ask.hours() if rolled else None
     out = []
     if hours is not None:
-        out.append(reader.frame(_lined(_LINES, ask, condition, text), hours.rolled_parameters))
+        out.append((_lined(_LINES, ask, condition, text), hours.rolled_parameters))
     for part in ask.edges() if rolled else [ask]:
         sql = _lined(_LINES_NOW, ask, condition, text).replace("{source}", IN_PROGRESS)
-        out.append(reader.frame(sql.replace("{lines}", render.lines("$since", "$until")), part.parameters))
+        out.append((sql.replace("{lines}", render.lines("$since", "$until")), part.parameters))
     return out
 
 
@@ -132,8 +137,9 @@ def _lined(sql: str, ask: Asked, condition: str, totals_: str) -> str:
     return sql.replace("{key}", key).replace("{totals}", totals_).replace("{condition}", condition)
 
 
-def _together(ask: Asked, parts: Sequence[pd.DataFrame], wanted: Sequence[Total]) -> pd.DataFrame:
-    """One row per key of what was asked of several tables and parts of the period."""
+def together(ask: Asked, names: Sequence[str], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One row per key of what was asked of several tables and parts of the period, as `totals`."""
+    wanted = [BY_NAME[name] for name in names]
     frames = [p for p in parts if not p.empty]
     if not frames:
         return pd.DataFrame(columns=["key", *(t.name for t in wanted)])

@@ -93,26 +93,27 @@ def test_a_writer_killed_while_it_lays_out_is_followed_by_one_that_ends_it(world
 
 
 @pytest.mark.parametrize(
-    ("files", "below"),
+    ("sizes", "below", "due"),
     [
-        ([], None),
-        ([("march", 9)], None),
-        ([("march", 9), ("april", 9)], None),
-        ([("march", 9), ("march", 9)], 10),
-        ([("march", 10)] * 3, None),
-        ([("march", 99)] * 3 + [("march", 9)] * 2, 10),
-        ([("march", 10)] * 4, 100),
-        ([("march", 99)] * 3 + [("march", 9)], None),
-        ([("march", 999)] + [("march", 10)] * 3, None),
-        ([("march", 999)] + [("march", 10)] * 4, 100),
-        ([("march", 10)] * 3 + [("april", 10)] * 3, None),
-        ([("march", 500)] * 4, 1000),
-        ([("march", 1000)] * 9, None),
+        ({}, 0, ()),
+        ({"march": [9]}, 0, ()),
+        ({"march": [9], "april": [9]}, 0, ()),
+        ({"march": [9, 8], "april": [9]}, 10, (9, 8)),
+        ({"march": [10, 10, 10]}, 0, ()),
+        ({"march": [99, 99, 99, 9, 8]}, 10, (9, 8)),
+        ({"march": [10, 10, 10, 10, 9], "april": [5]}, 100, (10, 10, 10, 10, 9)),
+        ({"march": [999, 10, 10, 10]}, 0, ()),
+        ({"march": [999, 10, 10, 10, 10]}, 100, (10, 10, 10, 10)),
+        ({"march": [10, 10, 10], "april": [10, 10, 10]}, 0, ()),
+        ({"march": [500, 500, 500, 500]}, 1000, (500, 500, 500, 500)),
+        ({"march": [1000] * 9}, 0, ()),
     ],
 )
-def test_files_are_merged_when_enough_of_a_size_have_come_together(files, below, monkeypatch):
+def test_files_are_merged_when_enough_of_a_size_have_come_together(sizes, below, due, monkeypatch):
     monkeypatch.setattr(maintenance, "TIERS", ((100, 1000, 4), (10, 100, 4), (0, 10, 2)))
-    assert maintenance._below(files) == below
+    files = [maintenance._File(f"{month}/{n}", size, False) for month in sizes for n, size in enumerate(sizes[month])]
+    found, chosen = maintenance._due(files)
+    assert (found, tuple(file.size for file in chosen)) == (below, due)
 
 
 def test_the_calls_of_a_minute_do_not_have_the_file_of_a_month_written_again(world, writer, monkeypatch):
@@ -130,6 +131,19 @@ def test_the_calls_of_a_minute_do_not_have_the_file_of_a_month_written_again(wor
     assert len(files()) == len(large) + 3
     maintenance.tidy(writer.con, world.clock, epoch, keep_s=0)
     assert large.items() < files().items() and len(files()) == len(large) + 1
+
+
+def test_files_of_which_a_row_was_deleted_become_one_with_the_others(world, writer):
+    for seed in range(4):
+        round_of(world, writer, seed)
+        writer.con.execute("DELETE FROM lk.main.call WHERE call_id = (SELECT max(call_id) FROM lk.main.call)")
+    before = lake.content(world.settings)
+    maintenance.tidy(writer.con, world.clock, maintenance.Epoch(world.settings), keep_s=0)
+    assert lake.content(world.settings) == before and before["call"][0] == 4 * 2 * 6 - 4
+    files = writer.con.execute("SELECT delete_file FROM ducklake_list_files('lk', 'call')").fetchall()
+    months = {p.parent for p in (world.settings.lake_dir / "main" / "call").rglob("*.parquet")}
+    assert files == [(None,)] * len(months)
+    assert all(rows == sorted(rows) for rows in rows_in_order(world.settings, "call"))
 
 
 def test_a_warehouse_goes_with_its_data_directory(world, writer, tmp_path):
