@@ -145,15 +145,12 @@ def together(ask: Asked, names: Sequence[str], parts: Sequence[pd.DataFrame]) ->
         return pd.DataFrame(columns=["key", *(t.name for t in wanted)])
     frame = pd.concat(frames, ignore_index=True)
     present = [t for t in wanted if t.name in frame.columns]
-    for t in present:
-        frame[t.name] = frame[t.name].astype("float64")
-    if ask.by is None:
-        frame["key"] = ""
-    grouped = frame.groupby("key", sort=True)
-    columns = {
-        t.name: grouped[t.name].sum(min_count=1) if _COMBINE[t.how] == "sum" else grouped[t.name].agg(_COMBINE[t.how])
-        for t in present
-    }
-    out = pd.DataFrame(columns).reset_index()
+    keys = pd.Series("", frame.index, name="key") if ask.by is None else frame["key"]
+    grouped = frame[[t.name for t in present]].astype("float64").groupby(keys, sort=True)
+    combined = []
+    for how in dict.fromkeys(_COMBINE[t.how] for t in present):
+        alike = grouped[[t.name for t in present if _COMBINE[t.how] == how]]
+        combined.append(alike.sum(min_count=1) if how == "sum" else alike.agg(how))
+    out = pd.concat(combined, axis=1)[[t.name for t in present]].reset_index()
     out["key"] = None if ask.by is None else ask.keys(out["key"])
     return out
