@@ -18,12 +18,14 @@ from pathlib import Path
 import duckdb
 
 from ingest import tables, warehouse
+from ingest.tables import Table
 from ingest.writer import transaction
 from pbx_core.clock import Clock
 from pbx_core.errors import Unavailable
 from pbx_core.settings import Settings
 
 KEEP_S = 300  # snapshots and replaced files stay so long: far longer than any reader's query
+MERGING_S = 10  # no further merge is begun afterwards: loading waits meanwhile
 ORPHAN_S = 86_400  # a file that no snapshot knows may be of another machine's transaction, which never takes so long
 
 # (from, below, files): when so many files of one table and month have a size in bytes within these limits, they and all
@@ -39,7 +41,9 @@ _LIST = """
 # anew.
 _AGAIN = "INSERT INTO lk.main.{table} FROM lk.main.{table} WHERE list_contains($files, filename)"
 _GONE = "DELETE FROM lk.main.{table} WHERE list_contains($files, filename)"
-_MERGE = "CALL ducklake_merge_adjacent_files('lk', ?, schema => 'main', max_file_size => ?)"
+# One month at a time: to sort several at once needs more memory than a writer has.
+_MERGE = "CALL ducklake_merge_adjacent_files('lk', ?, schema => 'main', max_file_size => ?, max_compacted_files => 1)"
+_REWRITE = "CALL ducklake_rewrite_data_files('lk', ?, schema => 'main', delete_threshold => 0.3)"
 
 # A SQLite catalog keeps times as text, and DuckLake 1.5.5 compares "2026-11-22 10:59:10…" with "2026-11-22T10:54:47…":
 # all of that day would be older. So old snapshots are named, and times of files are written as they are compared.
@@ -58,6 +62,7 @@ _COMPARABLE = f"UPDATE {_FILES} SET schedule_start = replace(schedule_start, ' '
 class Tidied:
     """What a maintenance round did."""
 
+    merged: int  # tables of which files were merged; when any were, more may be due
     snapshots_expired: int
     files_removed: int
 
@@ -110,13 +115,16 @@ class Epoch:
 
 
 def tidy(con: duckdb.DuckDBPyConnection, clock: Clock, epoch: Epoch, keep_s: float = KEEP_S) -> Tidied:
-    """Apply deletes, merge small files, forget old snapshots, remove their files. Each step commits by itself and can
-    be repeated. Unavailable when the catalog is locked."""
+    """Apply deletes, merge small files of one month of each table, forget old snapshots, remove their files. Each step
+    commits by itself and can be repeated. Unavailable when the catalog is locked."""
     keep = timedelta(seconds=keep_s)
     try:
         with epoch.odd():
-            con.execute("CALL ducklake_rewrite_data_files('lk', delete_threshold => 0.3)")
-            _merge(con)
+            con.execute("SET threads=1")  # two sort no faster and cost twice as much
+            merged, begun = 0, clock.monotonic()
+            for table in tables.TABLES:
+                if clock.monotonic() - begun < MERGING_S:
+                    merged += _merge(con, table)
             old = [row[0] for row in con.execute(_OLD, [clock.now() - keep]).fetchall()]
             expired = con.execute(_EXPIRE, [old]).fetchall() if old else []
             if con.execute(_TEXT_TIMES).fetchone():
@@ -124,29 +132,36 @@ def tidy(con: duckdb.DuckDBPyConnection, clock: Clock, epoch: Epoch, keep_s: flo
             removed = con.execute(_REMOVE, [clock.now() - keep]).fetchall()
     except duckdb.Error as error:
         raise _as_unavailable(error) from error
-    return Tidied(len(expired), len(removed))
+    return Tidied(merged, len(expired), len(removed))
 
 
-def _merge(con: duckdb.DuckDBPyConnection) -> None:
-    for table in tables.TABLES:
-        files = [_File(*row) for row in con.execute(_LIST, [table.name]).fetchall()]
-        below, due = _due(files)
-        if not due:
-            continue
-        if torn := [file.path for file in due if file.torn]:
-            with transaction(con):
-                for statement in (_AGAIN, _GONE):
-                    con.execute(statement.replace("{table}", table.name), {"files": torn})
-        con.execute(_MERGE, [table.name, below])
+def _merge(con: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    """Make few files of one month's many; whether that was due."""
+    files = _files(con, table)
+    if any(file.torn for file in files):
+        con.execute(_REWRITE, [table.name])
+        files = _files(con, table)
+    below, due = _due(files)
+    if not due:
+        return False
+    if torn := [file.path for file in due if file.torn]:
+        with transaction(con):
+            for statement in (_AGAIN, _GONE):
+                con.execute(statement.replace("{table}", table.name), {"files": torn})
+    con.execute(_MERGE, [table.name, below])
+    return True
+
+
+def _files(con: duckdb.DuckDBPyConnection, table: Table) -> list[_File]:
+    return [_File(*row) for row in con.execute(_LIST, [table.name]).fetchall()]
 
 
 def _due(files: Sequence[_File]) -> tuple[int, list[_File]]:
-    """Those of a table's files that are to become one per folder, and below how many bytes they are."""
+    """Those of a table's files, all of one folder, that are to become one, and below how many bytes they are."""
     for least, below, enough in TIERS:
         counts = Counter(file.folder for file in files if least <= file.size < below)
-        full = {folder for folder, count in counts.items() if count >= enough}
-        if full:
-            return below, [file for file in files if file.folder in full and file.size < below]
+        if full := [folder for folder, count in counts.items() if count >= enough]:
+            return below, [file for file in files if file.folder == full[0] and file.size < below]
     return 0, []
 
 

@@ -166,7 +166,8 @@ def main() -> None:
             if not more:
                 break
         wall, ingest_cpu = time.perf_counter() - wall, time.process_time() - ingest_cpu
-        maintenance.tidy(con, clock, maintenance.Epoch(settings), keep_s=0)
+        while maintenance.tidy(con, clock, maintenance.Epoch(settings), keep_s=0).merged:
+            print("tidied", file=sys.stderr)
         con.close()
         size = sum(f.stat().st_size for f in settings.lake_dir.rglob("*.parquet"))
         reader = queries.open_reader(settings)

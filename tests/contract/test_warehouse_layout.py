@@ -146,6 +146,20 @@ def test_files_of_which_a_row_was_deleted_become_one_with_the_others(world, writ
     assert all(rows == sorted(rows) for rows in rows_in_order(world.settings, "call"))
 
 
+def test_merging_stops_when_its_time_is_over_and_goes_on_in_the_next_round(world, writer, monkeypatch):
+    for seed in range(3):
+        round_of(world, writer, seed)
+    epoch = maintenance.Epoch(world.settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(maintenance, "MERGING_S", 0)
+        assert maintenance.tidy(writer.con, world.clock, epoch, keep_s=0).merged == 0
+    before = lake.content(world.settings)
+    rounds = 1
+    while maintenance.tidy(writer.con, world.clock, epoch, keep_s=0).merged:
+        rounds += 1
+    assert rounds > 1 and lake.content(world.settings) == before
+
+
 def test_a_warehouse_goes_with_its_data_directory(world, writer, tmp_path):
     round_of(world, writer, 0)
     writer.con.close()
