@@ -196,6 +196,14 @@ def test_a_round_that_meets_anothers_commit_is_done_again_and_one_machine_writes
         done = maintenance.tidy(con, CLOCK, maintenance.Epoch(one.settings), keep_s=0)
         assert done.snapshots_expired > 0 and drained(loop) == before
 
+        for at in range(3):  # files with deleted rows, which DuckLake would not merge
+            made = "INSERT INTO lk.main.extract (tenant_id, call_id) SELECT 'x', n FROM range(?, ?) AS r(n)"
+            con.execute(made, [9 * at, 9 * at + 9])
+            con.execute("DELETE FROM lk.main.extract WHERE call_id = ?", [str(9 * at)])
+        maintenance.tidy(con, CLOCK, maintenance.Epoch(one.settings), keep_s=0)
+        assert con.execute("SELECT delete_file FROM ducklake_list_files('lk', 'extract')").fetchall() == [(None,)]
+        assert con.execute("DELETE FROM lk.main.extract WHERE tenant_id = 'x'").fetchone() == (24,)
+
 
 def test_readers_reach_nothing_else_and_no_secret_is_shown(machines, caplog):
     home, _ = machines
