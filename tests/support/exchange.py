@@ -122,8 +122,11 @@ def call_back_at_once(db: sa.Engine) -> None:
 
 
 def loudness(path: Path, hertz: float) -> float:
-    """The amplitude (0..1) of one frequency in the loudest tenth of a second of a mono WAV."""
+    """The amplitude (0..1) of one frequency in the loudest tenth of a second of a mono WAV. Tenths are counted from the
+    first sound on: a tone that began within one would be heard a little at every frequency."""
     samples, rate = wav(path)
+    heard = np.flatnonzero(np.abs(samples) > 1e-3)
+    samples = samples[heard[0] :] if heard.size else samples
     window = rate // 10
     if len(samples) < window:
         return 0.0
