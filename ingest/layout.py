@@ -7,6 +7,9 @@ what it knows of all tables again for every question, 13 ms each time. docs/deci
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
 
 from ingest.tables import REJECT, TABLES, Table
@@ -22,6 +25,7 @@ _DONE = """
 """
 _SET = "CALL lk.set_option('parquet_row_group_size', ?)"
 _SET_WIDE = "CALL lk.set_option('parquet_row_group_size', ?, schema => 'main', table_name => '{table}')"
+_SORTING = "CALL lk.set_option('sort_on_insert', ?)"
 _SORT = "ALTER TABLE lk.main.{table} SET SORTED BY ({key})"
 _IS_EMPTY = "SELECT NOT EXISTS (FROM lk.main.{table})"
 _PUT = "INSERT INTO lk.main.{table} ({first}) VALUES ('')"
@@ -42,6 +46,16 @@ def lay_out(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(_for(_SORT, table))
         if table is REJECT or _true(con, _for(_IS_EMPTY, table)):
             con.execute(_for(_PUT, table))
+
+
+@contextmanager
+def as_they_come(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Within a transaction: rows are written without being sorted, because they come in the order of the key. Of two
+    million calls of one tenant that saves 6 of 15 s. After an error it holds on until the writer opens itself anew, as
+    it does (Writer.round)."""
+    con.execute(_SORTING, [False])
+    yield
+    con.execute(_SORTING, [True])
 
 
 def is_unfinished(con: duckdb.DuckDBPyConnection) -> bool:

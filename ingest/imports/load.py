@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import tables
+from ingest import layout, tables
 from ingest.imports.staging import Manifest, quoted
 
 PARTS = ("call", "leg", "call_event", "queue_event", "recording", "import_orphan", "reject")
@@ -28,9 +28,10 @@ def load(con: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest) -> in
     low, high = con.execute("SELECT min(call_id), max(call_id) FROM staged_call").fetchone() or (None, None)
     told |= {"low": low or "", "high": high or ""}
     same = " AND ".join(f"known.{c.name} IS NOT DISTINCT FROM fresh.{c.name}" for c in _COMPARED)
-    for statement in _statements():
-        text = statement.replace("{same}", same)
-        con.execute(text, {k: v for k, v in told.items() if f"${k}" in text})
+    with layout.as_they_come(con):
+        for statement in _statements():
+            text = statement.replace("{same}", same)
+            con.execute(text, {k: v for k, v in told.items() if f"${k}" in text})
     con.execute(_RUN, _run(manifest))
     found = con.execute("SELECT count(*) FROM import_fresh").fetchone()
     return int(found[0]) if found else 0
