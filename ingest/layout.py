@@ -29,8 +29,8 @@ _SORTING = "CALL lk.set_option('sort_on_insert', ?)"
 _SORT = "ALTER TABLE lk.main.{table} SET SORTED BY ({key})"
 _IS_EMPTY = "SELECT NOT EXISTS (FROM lk.main.{table})"
 _PUT = "INSERT INTO lk.main.{table} ({first}) VALUES ('')"
-_IS_PUT = "SELECT EXISTS (FROM lk.main.reject WHERE source = '')"
-_REMOVE = "DELETE FROM lk.main.{table} WHERE {first} = ''"
+_IS_PUT = "SELECT EXISTS (FROM lk.main.reject WHERE source = '' AND segment IS NULL)"
+_REMOVE = "DELETE FROM lk.main.{table} WHERE {first} = '' AND {second} IS NULL"  # no other row lacks a part of its key
 
 
 def is_laid_out(con: duckdb.DuckDBPyConnection) -> bool:
@@ -82,4 +82,4 @@ def _true(con: duckdb.DuckDBPyConnection, question: str, values: list[str] | Non
 
 
 def _for(text: str, table: Table) -> str:
-    return text.format(table=table.name, key=", ".join(table.key), first=table.key[0])
+    return text.format(table=table.name, key=", ".join(table.key), first=table.key[0], second=table.key[1])

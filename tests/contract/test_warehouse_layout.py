@@ -65,9 +65,10 @@ def test_a_warehouse_made_before_is_laid_out_when_it_is_opened_and_keeps_what_it
         con.execute(statement)
     con.execute("COMMIT")
     round_of(world, Writer(con, world.clock, [FeedSource(world.settings.journal_dir, world.clock)]), 0)
+    con.execute("INSERT INTO lk.main.comment (tenant_id, call_id) VALUES ('', 'of nobody')")  # is nobody's to delete
     con.close()
     before = lake.content(world.settings)
-    assert before["call"][0] == 12
+    assert (before["call"][0], before["comment"][0]) == (12, 1)
     con = warehouse.open_writer(world.settings)
     assert layout.is_laid_out(con) and not layout.is_unfinished(con)
     assert lake.content(world.settings) == before
